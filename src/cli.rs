@@ -1,0 +1,171 @@
+//! The command line: which subcommand, and what it prints.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::auth::{Caller, LocalToken};
+use crate::config::{Config, ConfigError, LogForm, Settings};
+use crate::graphql;
+use crate::http::Server;
+use crate::key::clock::Clock;
+use crate::key::error::{InvalidInput, chain};
+use crate::key::model::{Name, Owner};
+use crate::key::service::{CreatedApiKey, Service};
+use crate::store::{OpenError, Store};
+
+/// API keys for your product: a GraphQL server where people create, list and delete the keys of your API.
+///
+/// Without a subcommand it serves, on SQLite in the working folder, and prints one link to open.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 a mistake in the command or the configuration."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve: run the migrations, listen, and print the link to sign in with (the default).
+    Serve,
+    /// Run the migrations and stop. The server does the same when it starts.
+    Migrate,
+    /// Print the GraphQL schema (SDL). No database is needed.
+    Schema,
+    /// Create a key and print its secret, alone, on stdout: it is shown only here. The database must be reachable,
+    /// a server need not run.
+    CreateKey {
+        /// Whose key it is: the owner as your identity provider spells it; `local` in local mode.
+        #[arg(long)]
+        owner: String,
+        /// What to call the key: 1 to 100 characters.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// Why a command did not do its work.
+#[derive(Debug)]
+pub enum Failure {
+    /// A mistake in the command or the configuration: exit code 2.
+    Mistake(String),
+    /// Anything else: exit code 1.
+    Failed(String),
+}
+
+/// Does what the command line asks for.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    if let Some(Command::Schema) = cli.command {
+        return print(&graphql::sdl());
+    }
+    let config = Config::try_from(cli.settings)?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(config).await,
+        Command::Migrate => {
+            start_logging(&config);
+            Store::open(&config.database_url).await?;
+            tracing::info!("the database is up to date");
+            Ok(())
+        }
+        Command::CreateKey { owner, name } => {
+            let owner = Owner::parse(&owner)?;
+            let name = Name::parse(&name)?;
+            start_logging(&config);
+            create_key(config, owner, name).await
+        }
+        // Answered above, before the configuration is looked at.
+        Command::Schema => Ok(()),
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    start_logging(&config);
+    let token = match config.local_token {
+        Some(token) => token,
+        None => LocalToken::generate().map_err(|error| Failure::Failed(chain(&error)))?,
+    };
+    let store = Store::open(&config.database_url).await?;
+    let service = Arc::new(Service::new(store, config.key_prefix, Clock::system()));
+    let server = Server::bind(config.listen, config.public_url, token, service)
+        .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
+    if !config.listen.ip().is_loopback() {
+        tracing::warn!(
+            "APIKEYS_LISTEN is not a loopback address: whoever reads the traffic can read the local token; put TLS in front"
+        );
+    }
+    print(&format!("Open {}\n", server.sign_in_link()))?;
+    server
+        .run()
+        .await
+        .map_err(|error| Failure::Failed(chain(&error)))
+}
+
+async fn create_key(config: Config, owner: Owner, name: Name) -> Result<(), Failure> {
+    let store = Store::open(&config.database_url).await?;
+    let service = Service::new(store, config.key_prefix, Clock::system());
+    let permission = Caller::command_line(owner).write_keys();
+    let failed = |error| Failure::Failed(chain(&error));
+    let CreatedApiKey { api_key, secret } =
+        service.create(&permission, name).await.map_err(failed)?;
+    if let Err(unprinted) = print(&format!("{}\n", secret.expose_secret())) {
+        // A key whose secret nobody saw is of no use to anyone.
+        service
+            .delete(&permission, api_key.id)
+            .await
+            .map_err(failed)?;
+        return Err(unprinted);
+    }
+    Ok(())
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::Failed(format!("cannot write to stdout: {error}")))
+}
+
+fn start_logging(config: &Config) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(config.log_filter.clone())
+        .with_writer(io::stderr);
+    match config.log_form {
+        LogForm::Pretty => log.compact().with_target(false).finish().init(),
+        LogForm::Json => log
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .finish()
+            .init(),
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Mistake(error.to_string())
+    }
+}
+
+impl From<InvalidInput> for Failure {
+    fn from(error: InvalidInput) -> Self {
+        Self::Mistake(error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Unusable(problem) => ConfigError::new("DATABASE_URL", problem).into(),
+            OpenError::Unreachable(_) | OpenError::Migration(_) => Self::Failed(error.to_string()),
+        }
+    }
+}

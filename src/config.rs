@@ -1,0 +1,205 @@
+//! Flags and environment in, a checked [`Config`] out. The environment is read here and nowhere else.
+//!
+//! A mistake is named by its variable and never by its value, which may be a secret.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use crate::auth::LocalToken;
+use crate::key::secret::Prefix;
+use crate::store::DatabaseUrl;
+
+/// The settings as they were written. `--help` shows these comments.
+#[derive(Args)]
+#[command(next_help_heading = "Settings (each is a flag and a variable; a flag wins)")]
+pub struct Settings {
+    /// The database: `sqlite://PATH` for a file, which is made where there is none, or `postgres://USER@HOST/NAME`
+    /// (also `postgresql://`) for a server.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        default_value = "sqlite://apikeys.db"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    database_url: String,
+
+    /// The address and port to listen on. Port 0 takes a free one.
+    #[arg(
+        long,
+        env = "APIKEYS_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    listen: String,
+
+    /// Where browsers reach this server, such as `https://keys.example.com`. It is used in the sign-in link.
+    /// [default: `http://` and the address]
+    #[arg(
+        long,
+        env = "APIKEYS_PUBLIC_URL",
+        value_name = "URL",
+        global = true,
+        hide_env_values = true
+    )]
+    public_url: Option<String>,
+
+    /// The token of the local operator, at least 32 characters. Better given as a variable: other users of the
+    /// machine can see flags. [default: made at each start]
+    #[arg(
+        long,
+        env = "APIKEYS_LOCAL_TOKEN",
+        value_name = "TOKEN",
+        global = true,
+        hide_env_values = true
+    )]
+    local_token: Option<String>,
+
+    /// What every secret starts with: a lower-case letter, then up to 15 lower-case letters or digits.
+    #[arg(
+        long,
+        env = "APIKEYS_KEY_PREFIX",
+        value_name = "PREFIX",
+        default_value = "ak"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    key_prefix: String,
+
+    /// The form of the log, on stderr: `pretty` or `json`. [default: `pretty` on a terminal, else `json`]
+    #[arg(
+        long,
+        env = "APIKEYS_LOG",
+        value_name = "FORM",
+        global = true,
+        hide_env_values = true
+    )]
+    log: Option<String>,
+
+    /// What to log: `error`, `warn`, `info` or `debug`, or directives such as `info,tokio_postgres=debug`.
+    #[arg(
+        long = "log-level",
+        env = "RUST_LOG",
+        value_name = "LEVEL",
+        default_value = "info,poem=warn"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    log_level: String,
+}
+
+/// A configuration without mistakes.
+pub struct Config {
+    /// Where the keys are kept.
+    pub database_url: DatabaseUrl,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where browsers reach the server; `None` for `http://` and the address that it got.
+    pub public_url: Option<Url>,
+    /// The token of the local operator; `None` to make one.
+    pub local_token: Option<LocalToken>,
+    /// What every secret starts with.
+    pub key_prefix: Prefix,
+    /// How to log.
+    pub log_form: LogForm,
+    /// What to log.
+    pub log_filter: EnvFilter,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogForm {
+    /// For people.
+    Pretty,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// A mistake in the configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    variable: &'static str,
+    problem: String,
+}
+
+impl ConfigError {
+    /// Says what is wrong with a variable, in words that follow its name.
+    pub fn new(variable: &'static str, problem: impl fmt::Display) -> Self {
+        Self {
+            variable,
+            problem: problem.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.variable, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
+        let database_url = DatabaseUrl::parse(&settings.database_url)
+            .map_err(|error| ConfigError::new("DATABASE_URL", error))?;
+        let listen = settings.listen.parse().map_err(|_| {
+            let right =
+                "is not an address and a port; it must be like 127.0.0.1:8080 or [::1]:8080";
+            ConfigError::new("APIKEYS_LISTEN", right)
+        })?;
+        let public_url = settings.public_url.as_deref().map(public_url).transpose()?;
+        let local_token = settings.local_token.as_deref().map(LocalToken::parse);
+        let local_token = local_token
+            .transpose()
+            .map_err(|error| ConfigError::new("APIKEYS_LOCAL_TOKEN", error))?;
+        let key_prefix = Prefix::parse(&settings.key_prefix).ok_or_else(|| {
+            let right = "must be a lower-case letter, then up to 15 lower-case letters or digits";
+            ConfigError::new("APIKEYS_KEY_PREFIX", right)
+        })?;
+        let log_form = match settings.log.as_deref() {
+            Some("pretty") => LogForm::Pretty,
+            Some("json") => LogForm::Json,
+            Some(_) => return Err(ConfigError::new("APIKEYS_LOG", "must be pretty or json")),
+            None if std::io::stderr().is_terminal() => LogForm::Pretty,
+            None => LogForm::Json,
+        };
+        let log_filter = EnvFilter::try_new(&settings.log_level).map_err(|_| {
+            ConfigError::new(
+                "RUST_LOG",
+                "must be a level such as info, or directives such as info,poem=debug",
+            )
+        })?;
+        Ok(Self {
+            database_url,
+            listen,
+            public_url,
+            local_token,
+            key_prefix,
+            log_form,
+            log_filter,
+        })
+    }
+}
+
+fn public_url(text: &str) -> Result<Url, ConfigError> {
+    let right = "it must be like https://keys.example.com, without a path";
+    let wrong =
+        |problem: &str| ConfigError::new("APIKEYS_PUBLIC_URL", format!("{problem}; {right}"));
+    let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("is not an http or https URL"));
+    }
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !is_bare || !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("has more than a scheme, a host and a port"));
+    }
+    Ok(url)
+}

@@ -1,0 +1,213 @@
+//! From the parameters of a request to its answer: choose the operation, execute it, and see to it that every error
+//! carries a code.
+
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+};
+use async_graphql::{Name, Response, ServerError, Value, Variables};
+
+use super::Schema;
+use super::error::{code, code_of, request_error, set};
+use super::input;
+use crate::auth::Caller;
+
+/// The parameters of a GraphQL request, however they were transported.
+pub struct Parameters {
+    /// The document.
+    pub query: String,
+    /// Which of its operations to execute.
+    pub operation_name: Option<String>,
+    /// The values of its variables.
+    pub variables: Variables,
+}
+
+/// An operation that can be executed.
+pub struct Operation {
+    request: async_graphql::Request,
+    /// A second copy, to explain errors with: executing takes the first.
+    query: String,
+    name: Option<String>,
+    is_query: bool,
+}
+
+/// What came of a request.
+pub struct Answer {
+    response: Response,
+    is_request_error: bool,
+}
+
+impl Operation {
+    /// Parses the document, finds the operation in it, and checks that its required variables are there.
+    pub fn parse(parameters: Parameters) -> Result<Self, Answer> {
+        let Parameters {
+            query,
+            operation_name,
+            variables,
+        } = parameters;
+        let mut request = async_graphql::Request::new(query.clone()).variables(variables);
+        request.operation_name = operation_name;
+        let name = request.operation_name.clone();
+        let variables = std::mem::take(&mut request.variables);
+        let document = match request.parsed_query() {
+            Ok(document) => document,
+            Err(mut error) => {
+                set(&mut error, "code", code::GRAPHQL_PARSE_FAILED);
+                return Err(Answer::request_error(error));
+            }
+        };
+        let (name, operation) = choose(document, name.as_deref()).map_err(Answer::request_error)?;
+        if let Some(error) = missing_variable(document, operation, &variables) {
+            return Err(Answer::request_error(error));
+        }
+        let is_query = operation.ty == OperationType::Query;
+        let name = name.map(ToString::to_string);
+        request.variables = variables;
+        Ok(Self {
+            request,
+            query,
+            name,
+            is_query,
+        })
+    }
+
+    /// The operation's name in the document.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Whether it is a query, which changes nothing.
+    pub fn is_query(&self) -> bool {
+        self.is_query
+    }
+
+    /// Executes the operation for a caller. `request_id` is told to the client where the fault is ours.
+    pub async fn execute(self, schema: &Schema, caller: Caller, request_id: &str) -> Answer {
+        let Self { request, query, .. } = self;
+        let mut response = schema.execute(request.data(caller)).await;
+        // What has a path happened during execution; what has none was found before it.
+        let is_request_error = response.data == Value::Null
+            && !response.errors.is_empty()
+            && response.errors.iter().all(|error| error.path.is_empty());
+        let has_invalid_value =
+            |error: &ServerError| error.message.starts_with(input::INVALID_VALUE);
+        if is_request_error && response.errors.iter().any(has_invalid_value) {
+            // Reckoning the complexity reads the arguments too, and says once more what validation has said.
+            response
+                .errors
+                .retain(|error| !error.message.starts_with("Expected input type"));
+        }
+        for error in &mut response.errors {
+            match code_of(error) {
+                Some(Value::String(code)) if code == code::INTERNAL => {
+                    set(error, "requestId", request_id)
+                }
+                Some(_) => {}
+                None => input::explain(error, &query),
+            }
+        }
+        Answer {
+            response,
+            is_request_error,
+        }
+    }
+}
+
+impl Answer {
+    /// An answer without data, because nothing was executed.
+    pub fn request_error(error: ServerError) -> Self {
+        Self {
+            response: Response::from_errors(vec![error]),
+            is_request_error: true,
+        }
+    }
+
+    /// Whether the request was refused before anything was executed.
+    pub fn is_request_error(&self) -> bool {
+        self.is_request_error
+    }
+
+    /// The body of the answer. A request error has no `data` at all (GraphQL specification, section 7.1).
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        #[derive(serde::Serialize)]
+        struct RequestError<'a> {
+            errors: &'a [ServerError],
+        }
+        if self.is_request_error {
+            let errors = &self.response.errors;
+            serde_json::to_vec(&RequestError { errors })
+        } else {
+            serde_json::to_vec(&self.response)
+        }
+    }
+}
+
+/// Finds the operation to execute (GraphQL specification, section 6.1).
+fn choose<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<(Option<&'a Name>, &'a OperationDefinition), ServerError> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok((None, &operation.node)),
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut all = operations.iter();
+            match (all.next(), all.next()) {
+                (Some((name, operation)), None) => Ok((Some(name), &operation.node)),
+                _ => Err(request_error(
+                    code::BAD_USER_INPUT,
+                    "The document has several operations; say which to execute with `operationName`.",
+                )),
+            }
+        }
+        (DocumentOperations::Multiple(operations), Some(name)) if operations.contains_key(name) => {
+            let (name, operation) = operations
+                .get_key_value(name)
+                .ok_or_else(|| unknown_operation(name))?;
+            Ok((Some(name), &operation.node))
+        }
+        (_, Some(name)) => Err(unknown_operation(name)),
+    }
+}
+
+fn unknown_operation(name: &str) -> ServerError {
+    let message =
+        format!("The document has no operation named `{name}`, which `operationName` asks for.");
+    request_error(code::BAD_USER_INPUT, message)
+}
+
+/// A variable that must have a value and has none (GraphQL specification, section 6.1.2).
+fn missing_variable(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> Option<ServerError> {
+    operation
+        .variable_definitions
+        .iter()
+        .find_map(|definition| {
+            let variable = &definition.node;
+            let name = &variable.name.node;
+            let given = variables.get(name);
+            let is_missing = match given {
+                None => variable.default_value.is_none(),
+                Some(value) => *value == Value::Null,
+            };
+            if variable.var_type.node.nullable || !is_missing {
+                return None;
+            }
+            let problem = if given.is_some() {
+                "must not be null"
+            } else {
+                "was not given"
+            };
+            let message = format!(
+                "The variable `${name}` of type `{}` {problem}.",
+                variable.var_type
+            );
+            let mut error = request_error(code::BAD_USER_INPUT, message);
+            error.locations = vec![definition.pos];
+            if let Some(field) = input::argument_of_variable(document, name) {
+                set(&mut error, "field", &field);
+            }
+            Some(error)
+        })
+}

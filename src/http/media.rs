@@ -1,0 +1,62 @@
+//! The two media types of a GraphQL answer, and which of them a client wants.
+
+use poem::http::HeaderMap;
+use poem::web::Accept;
+use poem::{FromRequest, Request};
+
+/// How an answer is typed, and so which statuses it may have
+/// ([GraphQL over HTTP](https://graphql.github.io/graphql-over-http/draft/)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MediaType {
+    /// `application/graphql-response+json`: the status tells of a refused document.
+    GraphqlResponse,
+    /// `application/json`: every well-formed request is answered 200.
+    Json,
+}
+
+impl MediaType {
+    /// The value of `Content-Type`.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+
+    /// What the client likes best of what there is; `None` where it takes neither.
+    pub(super) async fn negotiate(request: &Request) -> Option<Self> {
+        if !request.headers().contains_key("accept") {
+            return Some(Self::Json);
+        }
+        let Accept(wanted) = Accept::from_request_without_body(request).await.ok()?;
+        wanted.iter().find_map(|wanted| match wanted.essence_str() {
+            "application/graphql-response+json" => Some(Self::GraphqlResponse),
+            "application/json" | "application/*" | "*/*" => Some(Self::Json),
+            _ => None,
+        })
+    }
+}
+
+/// Whether the body is `application/json`, in UTF-8 (RFC 8259 section 8.1).
+///
+/// Anything else is refused: forms and `text/plain` can be sent from another site without a preflight.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all("content-type").iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let Ok(text) = value.to_str() else {
+        return false;
+    };
+    let mut parts = text.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    is_json && is_utf8
+}

@@ -1,0 +1,124 @@
+//! HTTP: poem, and only here. Which routes there are, and what is the same for all of them.
+
+mod graphql;
+mod health;
+mod log;
+mod media;
+mod pages;
+mod session;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::listener::TcpAcceptor;
+use poem::middleware::CatchPanic;
+use poem::{Endpoint, EndpointExt, Route, get, post};
+use url::Url;
+
+use crate::auth::LocalToken;
+use crate::graphql::{Schema, sdl};
+use crate::key::service::Service;
+
+/// How long requests may go on after a signal to stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+/// How long a connection may be silent. Longer than the usual 60 s of a proxy, so that the proxy closes first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// A server that listens.
+pub struct Server {
+    acceptor: TcpAcceptor,
+    address: SocketAddr,
+    public_url: Url,
+    app: Arc<App>,
+}
+
+/// What the handlers share.
+struct App {
+    schema: Schema,
+    sdl: String,
+    service: Arc<Service>,
+    local_token: LocalToken,
+}
+
+impl Server {
+    /// Takes the address. From here on connections wait to be accepted.
+    pub fn bind(
+        listen: SocketAddr,
+        public_url: Option<Url>,
+        local_token: LocalToken,
+        service: Arc<Service>,
+    ) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let public_url = match public_url {
+            Some(url) => url,
+            None => Url::parse(&format!("http://{address}")).map_err(io::Error::other)?,
+        };
+        let app = App {
+            schema: crate::graphql::schema(service.clone()),
+            sdl: sdl(),
+            service,
+            local_token,
+        };
+        Ok(Self {
+            acceptor: TcpAcceptor::from_std(listener)?,
+            address,
+            public_url,
+            app: Arc::new(app),
+        })
+    }
+
+    /// The link that signs the local operator in.
+    pub fn sign_in_link(&self) -> Url {
+        let mut link = self.public_url.clone();
+        link.set_path("/sign-in");
+        link.query_pairs_mut()
+            .append_pair("token", self.app.local_token.expose_secret());
+        link
+    }
+
+    /// Serves until SIGTERM or Ctrl-C, then finishes what runs.
+    pub async fn run(self) -> io::Result<()> {
+        tracing::info!(address = %self.address, "listening");
+        let is_https = self.public_url.scheme() == "https";
+        let stop = stop_signal()?;
+        poem::Server::new_with_acceptor(self.acceptor)
+            .idle_timeout(IDLE_TIMEOUT)
+            .run_with_graceful_shutdown(routes(self.app, is_https), stop, Some(SHUTDOWN_GRACE))
+            .await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn routes(app: Arc<App>, is_https: bool) -> impl Endpoint {
+    Route::new()
+        .at("/", get(pages::home))
+        .at("/sign-in", get(session::sign_in))
+        .at("/sign-out", post(session::sign_out))
+        .at("/graphql", graphql::graphql)
+        .at("/schema.graphql", get(pages::schema))
+        .at("/livez", get(health::livez))
+        .at("/readyz", get(health::readyz))
+        .with(session::middleware(is_https))
+        .data(app)
+        .with(CatchPanic::new())
+        .around(log::log)
+}
+
+/// Resolves at the first SIGTERM or SIGINT from now on.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new connections; waiting for what runs");
+    })
+}

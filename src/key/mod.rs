@@ -1,0 +1,11 @@
+//! The domain: what an API key is, and the rules for making, listing and deleting one.
+//!
+//! Nothing here knows HTTP, GraphQL or SQL. Whoever calls [`service::Service`] brings the proof that it may
+//! ([`crate::auth::ReadKeys`], [`crate::auth::WriteKeys`]).
+
+pub mod clock;
+pub mod error;
+pub mod model;
+pub mod page;
+pub mod secret;
+pub mod service;

@@ -1,0 +1,307 @@
+//! The keys, their secrets' digests, and the record of what happened to them.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::error::Error;
+use super::schema::{api_key_events, api_key_secrets, api_keys};
+use super::types::{DbInstant, DbUuid};
+use super::{Store, on_both};
+use crate::key::model::{ApiKey, KeyId, Name, Owner};
+use crate::key::page::{End, Page, PageRequest};
+use crate::key::secret::Digest;
+
+/// All that is written when a key is made.
+pub struct ApiKeyCreation<'a> {
+    /// The key as it will be listed.
+    pub api_key: &'a ApiKey,
+    /// What is kept of its secret.
+    pub digest: Digest,
+    /// The id of the event.
+    pub event_id: Uuid,
+    /// How the caller proved who they are.
+    pub credential: &'static str,
+}
+
+/// All that is needed to delete a key.
+pub struct ApiKeyDeletion<'a> {
+    /// Which key.
+    pub id: KeyId,
+    /// Whose it must be.
+    pub owner: &'a Owner,
+    /// The id of the event.
+    pub event_id: Uuid,
+    /// Who deletes it.
+    pub actor: &'a str,
+    /// How they proved who they are.
+    pub credential: &'static str,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = api_keys)]
+struct ApiKeyRow {
+    id: DbUuid,
+    owner: String,
+    name: String,
+    created_at: DbInstant,
+    created_by: String,
+    #[diesel(select_expression = newest_hint())]
+    hint: Option<String>,
+}
+
+/// The hint of a key's newest secret, as part of the query for the key.
+#[diesel::dsl::auto_type]
+fn newest_hint() -> _ {
+    api_key_secrets::table
+        .filter(api_key_secrets::api_key_id.eq(api_keys::id))
+        .order(api_key_secrets::created_at.desc())
+        .select(api_key_secrets::hint)
+        .limit(1_i64)
+        .single_value()
+}
+
+impl From<ApiKeyRow> for ApiKey {
+    fn from(row: ApiKeyRow) -> Self {
+        Self {
+            id: row.id.0.into(),
+            owner: Owner::from_store(row.owner),
+            name: Name::from_store(row.name),
+            hint: row.hint.unwrap_or_default(),
+            created_at: row.created_at.0,
+            created_by: row.created_by,
+        }
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = api_keys)]
+struct NewApiKeyRow<'a> {
+    id: DbUuid,
+    owner: &'a str,
+    name: &'a str,
+    created_at: DbInstant,
+    created_by: &'a str,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = api_key_secrets)]
+struct NewSecretRow<'a> {
+    digest: &'a [u8],
+    api_key_id: DbUuid,
+    hint: &'a str,
+    created_at: DbInstant,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = api_key_events)]
+struct NewEventRow<'a> {
+    id: DbUuid,
+    api_key_id: DbUuid,
+    api_key_name: &'a str,
+    owner: &'a str,
+    actor: &'a str,
+    credential: &'a str,
+    action: &'a str,
+    at: DbInstant,
+    changes: &'a str,
+}
+
+/// The JSON of an event that changes no field.
+const NO_CHANGES: &str = "[]";
+
+impl Store {
+    /// Writes a key, its secret's digest and the `CREATED` event, all or nothing.
+    pub async fn api_key_insert(&self, creation: &ApiKeyCreation<'_>) -> Result<(), Error> {
+        let api_key = creation.api_key;
+        let id = DbUuid(api_key.id.into());
+        let created_at = DbInstant(api_key.created_at);
+        let key_row = NewApiKeyRow {
+            id,
+            owner: api_key.owner.as_str(),
+            name: api_key.name.as_str(),
+            created_at,
+            created_by: &api_key.created_by,
+        };
+        let secret_row = NewSecretRow {
+            digest: creation.digest.as_bytes(),
+            api_key_id: id,
+            hint: &api_key.hint,
+            created_at,
+        };
+        let event_row = NewEventRow {
+            id: DbUuid(creation.event_id),
+            api_key_id: id,
+            api_key_name: api_key.name.as_str(),
+            owner: api_key.owner.as_str(),
+            actor: &api_key.created_by,
+            credential: creation.credential,
+            action: "CREATED",
+            at: created_at,
+            changes: NO_CHANGES,
+        };
+        on_both!(
+            self,
+            write | conn | {
+                diesel::insert_into(api_keys::table)
+                    .values(&key_row)
+                    .execute(conn)
+                    .await?;
+                diesel::insert_into(api_key_secrets::table)
+                    .values(&secret_row)
+                    .execute(conn)
+                    .await?;
+                diesel::insert_into(api_key_events::table)
+                    .values(&event_row)
+                    .execute(conn)
+                    .await?;
+                QueryResult::Ok(())
+            }
+        )
+        .await
+    }
+
+    /// Removes a key with its secrets and leaves a `DELETED` event, all or nothing.
+    ///
+    /// `false`, and nothing done, where the owner has no such key.
+    pub async fn api_key_delete(&self, deletion: &ApiKeyDeletion<'_>) -> Result<bool, Error> {
+        let id = DbUuid(deletion.id.into());
+        on_both!(
+            self,
+            write | conn | {
+                let name: Option<String> = diesel::delete(api_keys::table)
+                    .filter(api_keys::id.eq(id))
+                    .filter(api_keys::owner.eq(deletion.owner.as_str()))
+                    .returning(api_keys::name)
+                    .get_result(conn)
+                    .await
+                    .optional()?;
+                let Some(name) = name else {
+                    return QueryResult::Ok(false);
+                };
+                let event_row = NewEventRow {
+                    id: DbUuid(deletion.event_id),
+                    api_key_id: id,
+                    api_key_name: &name,
+                    owner: deletion.owner.as_str(),
+                    actor: deletion.actor,
+                    credential: deletion.credential,
+                    action: "DELETED",
+                    at: DbInstant(deletion.at),
+                    changes: NO_CHANGES,
+                };
+                diesel::insert_into(api_key_events::table)
+                    .values(&event_row)
+                    .execute(conn)
+                    .await?;
+                QueryResult::Ok(true)
+            }
+        )
+        .await
+    }
+
+    /// One key of an owner.
+    pub async fn api_key_find(&self, owner: &Owner, id: KeyId) -> Result<Option<ApiKey>, Error> {
+        on_both!(
+            self,
+            read | conn | {
+                let row: Option<ApiKeyRow> = api_keys::table
+                    .filter(api_keys::id.eq(DbUuid(id.into())))
+                    .filter(api_keys::owner.eq(owner.as_str()))
+                    .select(ApiKeyRow::as_select())
+                    .first(conn)
+                    .await
+                    .optional()?;
+                row.map(ApiKey::from)
+            }
+        )
+        .await
+    }
+
+    /// A page of an owner's keys, newest first. It costs one query, and a second where a cursor was given.
+    pub async fn api_keys_page(
+        &self,
+        owner: &Owner,
+        request: &PageRequest,
+    ) -> Result<Page<ApiKey>, Error> {
+        let of_owner = api_keys::owner.eq(owner.as_str());
+        let cursor = |id: KeyId| DbUuid(id.into());
+        on_both!(
+            self,
+            read | conn | {
+                let mut query = api_keys::table
+                    .filter(of_owner)
+                    .select(ApiKeyRow::as_select())
+                    .into_boxed();
+                if let Some(after) = request.after {
+                    query = query.filter(api_keys::id.lt(cursor(after)));
+                }
+                if let Some(before) = request.before {
+                    query = query.filter(api_keys::id.gt(cursor(before)));
+                }
+                query = match request.end {
+                    End::First => query.order(api_keys::id.desc()),
+                    End::Last => query.order(api_keys::id.asc()),
+                };
+                // One more than asked for, to know whether there is more.
+                let mut rows: Vec<ApiKeyRow> =
+                    query.limit(i64::from(request.size) + 1).load(conn).await?;
+                let has_more = rows.len() > request.size as usize;
+                rows.truncate(request.size as usize);
+                if request.end == End::Last {
+                    rows.reverse();
+                }
+
+                // Beyond the cursor that the page was counted from, the cursor's own key included.
+                let beyond = match request.end {
+                    End::First => request.after.map(|after| (after, true)),
+                    End::Last => request.before.map(|before| (before, false)),
+                };
+                let has_beyond = match beyond {
+                    None => false,
+                    Some((id, newer)) => {
+                        let mut query = api_keys::table
+                            .filter(of_owner)
+                            .select(api_keys::id)
+                            .into_boxed();
+                        query = if newer {
+                            query.filter(api_keys::id.ge(cursor(id)))
+                        } else {
+                            query.filter(api_keys::id.le(cursor(id)))
+                        };
+                        query.limit(1).load::<DbUuid>(conn).await?.len() == 1
+                    }
+                };
+
+                let (has_next, has_previous) = match request.end {
+                    End::First => (has_more, has_beyond),
+                    End::Last => (has_beyond, has_more),
+                };
+                Page {
+                    items: rows.into_iter().map(ApiKey::from).collect(),
+                    has_next,
+                    has_previous,
+                }
+            }
+        )
+        .await
+    }
+
+    /// How many keys an owner has.
+    pub async fn api_keys_count(&self, owner: &Owner) -> Result<i64, Error> {
+        on_both!(
+            self,
+            read | conn | {
+                api_keys::table
+                    .filter(api_keys::owner.eq(owner.as_str()))
+                    .count()
+                    .get_result(conn)
+                    .await?
+            }
+        )
+        .await
+    }
+}

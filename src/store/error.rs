@@ -1,0 +1,59 @@
+//! What can go wrong with a database, told apart by who can do something about it.
+
+use diesel::result::DatabaseErrorKind;
+use diesel_async::pooled_connection::deadpool::PoolError;
+
+/// The technical cause of an error: for the log, never for the client.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// A call of the store that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be reached, is shutting down, is full, is locked, or took too long.
+    #[error("the database is not available")]
+    Unavailable(#[source] Cause),
+    /// What the database holds or was asked makes no sense: a fault of ours.
+    #[error("the database gave an unexpected answer")]
+    Unexpected(#[source] Cause),
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::Error as Diesel;
+        match &error {
+            // The queries are fixed and tested, so that an error of a kind that Diesel has no word for is the
+            // database's condition (shutting down, disk full, locked), not the query's.
+            Diesel::DatabaseError(
+                DatabaseErrorKind::Unknown
+                | DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction
+                | DatabaseErrorKind::SerializationFailure,
+                _,
+            )
+            | Diesel::BrokenTransactionManager
+            | Diesel::RollbackErrorOnCommit { .. } => Self::Unavailable(Box::new(error)),
+            _ => Self::Unexpected(Box::new(error)),
+        }
+    }
+}
+
+impl From<PoolError> for Error {
+    fn from(error: PoolError) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL names something that cannot be a database: a mistake in the configuration.
+    #[error("{0}")]
+    Unusable(String),
+    /// The database cannot be reached now.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The tables could not be brought up to date.
+    #[error("the migrations failed: {0}")]
+    Migration(String),
+}

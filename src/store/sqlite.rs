@@ -1,0 +1,111 @@
+//! `SQLite`: one file, one connection that writes, several that read.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection as _, ConnectionError, ConnectionResult, SqliteConnection};
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
+use super::error::OpenError;
+use super::migrate;
+
+pub(super) type Connection = SyncConnectionWrapper<SqliteConnection>;
+
+/// The connections to one file.
+pub(super) struct Database {
+    /// The one that writes. Writers queue here, in order, rather than at the file's lock.
+    pub(super) writer: Pool<Connection>,
+    /// Those that read. In WAL mode they neither wait for the writer nor hold it up.
+    pub(super) readers: Pool<Connection>,
+}
+
+const READERS: usize = 4;
+
+/// The busy timeout comes first: the other statements may have to wait for another process. `FULL` makes what was
+/// acknowledged survive a loss of power.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 5000;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;";
+
+pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
+    let path = std::path::absolute(path)
+        .map_err(|error| OpenError::Unusable(format!("names no usable path: {error}")))?;
+    let file = path.clone();
+    tokio::task::spawn_blocking(move || prepare(&file))
+        .await
+        .map_err(|error| OpenError::Migration(error.to_string()))??;
+    Ok(Database {
+        writer: pool(&path, 1, "")?,
+        readers: pool(&path, READERS, "PRAGMA query_only = ON;")?,
+    })
+}
+
+/// Makes the file where there is none, and brings its tables up to date.
+fn prepare(path: &Path) -> Result<(), OpenError> {
+    let cannot = |doing: &str, why: &dyn std::fmt::Display| {
+        OpenError::Unusable(format!("cannot {doing} {}: {why}", path.display()))
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    match options.create_new(true).open(path) {
+        Ok(_) => {
+            tracing::warn!(path = %path.display(), "there was no database; a new, empty one was made")
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let file = options.create_new(false).open(path);
+            let metadata = file
+                .and_then(|file| file.metadata())
+                .map_err(|error| cannot("open for writing", &error))?;
+            if metadata.permissions().mode() & 0o077 != 0 {
+                tracing::warn!(path = %path.display(), "other users of this machine may read the database; chmod 600 it");
+            }
+        }
+        Err(error) => return Err(cannot("create", &error)),
+    }
+    let mut connection = connect(path, "").map_err(|error| cannot("open", &error))?;
+    // Migrations of two processes that start together wait for each other here.
+    connection.exclusive_transaction(|connection| migrate::run(migrate::SQLITE, connection))
+}
+
+fn connect(path: &Path, more_pragmas: &str) -> ConnectionResult<SqliteConnection> {
+    let path = path
+        .to_str()
+        .ok_or_else(|| ConnectionError::InvalidConnectionUrl("the path is not UTF-8".into()))?;
+    let mut connection = SqliteConnection::establish(path)?;
+    connection
+        .batch_execute(PRAGMAS)
+        .and_then(|()| connection.batch_execute(more_pragmas))
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
+fn pool(
+    path: &Path,
+    size: usize,
+    more_pragmas: &'static str,
+) -> Result<Pool<Connection>, OpenError> {
+    let path: PathBuf = path.to_owned();
+    let mut config = ManagerConfig::<Connection>::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(move |_url| {
+        let path = path.clone();
+        Box::pin(async move {
+            tokio::task::spawn_blocking(move || connect(&path, more_pragmas))
+                .await
+                .map_err(|error| ConnectionError::BadConnection(error.to_string()))?
+                .map(SyncConnectionWrapper::new)
+        })
+    });
+    Pool::builder(AsyncDieselConnectionManager::new_with_config("", config))
+        .max_size(size)
+        .build()
+        .map_err(|error| OpenError::Unreachable(error.to_string()))
+}
