@@ -1,5 +1,5 @@
 //! `apikeys` gives a product its "Access Tokens" page and what stands behind it: API keys that people list, create and
-//! delete over GraphQL, stored in `SQLite` or `PostgreSQL`.
+//! delete over GraphQL, stored in SQLite or PostgreSQL.
 //!
 //! The rooms, and what each may call (`ARCHITECTURE.md` says why):
 //!

@@ -62,7 +62,6 @@ impl fmt::Debug for LocalToken {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use super::*;
 

@@ -24,7 +24,6 @@ impl ScalarType for DateTime {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@ mod connection;
 mod datetime;
 mod error;
 mod input;
+mod limit;
 mod mutation;
 mod query;
 mod request;

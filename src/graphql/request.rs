@@ -8,7 +8,7 @@ use async_graphql::{Name, Response, ServerError, Value, Variables};
 
 use super::Schema;
 use super::error::{code, code_of, request_error, set};
-use super::input;
+use super::{input, limit};
 use crate::auth::Caller;
 
 /// The parameters of a GraphQL request, however they were transported.
@@ -38,7 +38,7 @@ pub struct Answer {
 
 impl Operation {
     /// Parses the document, finds the operation in it, and checks that its required variables are there.
-    pub fn parse(parameters: Parameters) -> Result<Self, Answer> {
+    pub fn parse(parameters: Parameters) -> Result<Self, ServerError> {
         let Parameters {
             query,
             operation_name,
@@ -50,14 +50,12 @@ impl Operation {
         let variables = std::mem::take(&mut request.variables);
         let document = match request.parsed_query() {
             Ok(document) => document,
-            Err(mut error) => {
-                set(&mut error, "code", code::GRAPHQL_PARSE_FAILED);
-                return Err(Answer::request_error(error));
-            }
+            Err(error) => return Err(syntax_error(&error)),
         };
-        let (name, operation) = choose(document, name.as_deref()).map_err(Answer::request_error)?;
+        limit::check(document)?;
+        let (name, operation) = choose(document, name.as_deref())?;
         if let Some(error) = missing_variable(document, operation, &variables) {
-            return Err(Answer::request_error(error));
+            return Err(error);
         }
         let is_query = operation.ty == OperationType::Query;
         let name = name.map(ToString::to_string);
@@ -139,6 +137,18 @@ impl Answer {
             serde_json::to_vec(&self.response)
         }
     }
+}
+
+/// The parser's message, without the picture of the line that it draws: a line may be the whole document.
+fn syntax_error(error: &ServerError) -> ServerError {
+    let last_line = error.message.lines().last().unwrap_or_default();
+    let expected = last_line.trim_start_matches([' ', '=']);
+    let mut answer = request_error(
+        code::GRAPHQL_PARSE_FAILED,
+        format!("The document is not GraphQL: {expected}."),
+    );
+    answer.locations.clone_from(&error.locations);
+    answer
 }
 
 /// Finds the operation to execute (GraphQL specification, section 6.1).

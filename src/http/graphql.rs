@@ -105,7 +105,10 @@ async fn handle(
     };
     let operation = match Operation::parse(parameters) {
         Ok(operation) => operation,
-        Err(answer) => return Ok(respond(&answer, status_of(&answer, media_type), media_type)),
+        Err(error) => {
+            let answer = Answer::request_error(error);
+            return Ok(respond(&answer, status_of(&answer, media_type), media_type));
+        }
     };
     if request.method() == Method::GET && !operation.is_query() {
         let message = "GET runs queries only; send this operation with POST.";

@@ -28,7 +28,7 @@ impl Clock {
         }
     }
 
-    /// Now, cut to microseconds: `PostgreSQL` keeps no more, so that what was written is what is read.
+    /// Now, cut to microseconds: PostgreSQL keeps no more, so that what was written is what is read.
     pub fn now(&self) -> Timestamp {
         let now = (self.system)();
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
@@ -44,7 +44,6 @@ impl Clock {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 

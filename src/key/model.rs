@@ -142,7 +142,6 @@ impl Owner {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The database, through Diesel, and Diesel nowhere else.
 //!
 //! Two backends, one schema, and every query written once: [`on_both!`] compiles the same Diesel expression for
-//! `SQLite` and for `PostgreSQL`. Methods are named noun first (`api_key_insert`). There are no rules in here: who
+//! SQLite and for PostgreSQL. Methods are named noun first (`api_key_insert`). There are no rules in here: who
 //! may do what, and what a good name is, was decided before. A secret never comes this far, only its digest.
 
 mod api_keys;
@@ -40,7 +40,7 @@ enum Backend {
 /// Runs the same Diesel code on whichever backend is open.
 ///
 /// `on_both!(store, read |conn| …)` takes any connection; `on_both!(store, write |conn| …)` runs its block as one
-/// transaction, and starts it as a writer: a transaction of `SQLite` that reads before it writes fails when another
+/// transaction, and starts it as a writer: a transaction of SQLite that reads before it writes fails when another
 /// wrote in between, however long it would wait. The block is async, may use `?` on Diesel's results and
 /// gives a `QueryResult`. A future that is dropped halfway leaves no half-done transaction: the pool throws away a
 /// connection that comes back with one.
@@ -84,7 +84,7 @@ use on_both;
 impl Store {
     /// Opens the database and brings its tables up to date.
     ///
-    /// A `SQLite` file that does not exist is made, readable by its owner alone.
+    /// A SQLite file that does not exist is made, readable by its owner alone.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
         let backend = match url {
             DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path).await?),

@@ -1,4 +1,4 @@
-//! `PostgreSQL`: a pool of connections, and TLS as `sslmode` asks for it.
+//! PostgreSQL: a pool of connections, and TLS as `sslmode` asks for it.
 
 mod tls;
 

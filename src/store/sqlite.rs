@@ -1,4 +1,4 @@
-//! `SQLite`: one file, one connection that writes, several that read.
+//! SQLite: one file, one connection that writes, several that read.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;

@@ -13,7 +13,7 @@ use diesel::sqlite::Sqlite;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// `uuid` in `PostgreSQL`, 16 bytes in `SQLite`. Both order it by its bytes.
+/// `uuid` in PostgreSQL, 16 bytes in SQLite. Both order it by its bytes.
 #[derive(SqlType, QueryId)]
 #[diesel(
     postgres_type(oid = 2950, array_oid = 2951),
@@ -21,7 +21,7 @@ use uuid::Uuid;
 )]
 pub struct SqlUuid;
 
-/// `timestamptz` in `PostgreSQL`, microseconds since 1970-01-01T00:00:00Z in `SQLite`.
+/// `timestamptz` in PostgreSQL, microseconds since 1970-01-01T00:00:00Z in SQLite.
 #[derive(SqlType, QueryId)]
 #[diesel(
     postgres_type(oid = 1184, array_oid = 1185),
@@ -65,7 +65,7 @@ impl FromSql<SqlUuid, Sqlite> for DbUuid {
     }
 }
 
-/// 2000-01-01T00:00:00Z, from which `PostgreSQL` counts its microseconds.
+/// 2000-01-01T00:00:00Z, from which PostgreSQL counts its microseconds.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 impl ToSql<SqlInstant, Pg> for DbInstant {
