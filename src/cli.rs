@@ -136,7 +136,9 @@ fn print(text: &str) -> Result<(), Failure> {
 fn start_logging(config: &Config) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(config.log_filter.clone())
-        .with_writer(io::stderr);
+        .with_writer(io::stderr)
+        // Where nobody reads stderr any more, the server goes on without a log.
+        .log_internal_errors(false);
     match config.log_form {
         LogForm::Pretty => log.compact().with_target(false).finish().init(),
         LogForm::Json => log

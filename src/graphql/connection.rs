@@ -12,8 +12,8 @@ use crate::key::service::Service;
 
 /// What a page costs: its size times what is asked of each item.
 pub(super) fn page_complexity(
-    first: Option<i32>,
-    last: Option<i32>,
+    first: Option<i64>,
+    last: Option<i64>,
     child_complexity: usize,
 ) -> usize {
     let asked = first.or(last).and_then(|size| u32::try_from(size).ok());
@@ -75,7 +75,7 @@ impl ApiKeyConnection {
 pub struct ApiKeyEdge {
     /// Where in the list this key stands, for `after` and `before`.
     cursor: String,
-    /// The key.
+    /// The key that stands there.
     node: ApiKey,
 }
 

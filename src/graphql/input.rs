@@ -21,7 +21,9 @@ pub(super) fn explain(error: &mut ServerError, query: &str) {
             (name.pos == *position && has_variable(value, None)).then(String::new)
         })
     };
-    if is_execution_error || fed_by_variable().is_some() {
+    // What the reckoning of the complexity alone trips over: a number beyond what the type holds.
+    let is_unreadable = error.message.starts_with("Failed to parse");
+    if is_execution_error || is_unreadable || fed_by_variable().is_some() {
         set(error, "code", code::BAD_USER_INPUT);
         if let Some(field) = field_of_message(&error.message) {
             set(error, "field", &field);

@@ -48,14 +48,14 @@ impl Query {
         #[graphql(
             desc = "How many keys at most, from the newest on: 0 to 100. Not together with `last`."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only keys after this cursor, which is older ones.")] after: Option<
             String,
         >,
         #[graphql(
             desc = "How many keys at most, from the oldest back: 0 to 100. Not together with `first`."
         )]
-        last: Option<i32>,
+        last: Option<i64>,
         #[graphql(desc = "Only keys before this cursor, which is newer ones.")] before: Option<
             String,
         >,

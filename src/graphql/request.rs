@@ -90,9 +90,11 @@ impl Operation {
             |error: &ServerError| error.message.starts_with(input::INVALID_VALUE);
         if is_request_error && response.errors.iter().any(has_invalid_value) {
             // Reckoning the complexity reads the arguments too, and says once more what validation has said.
-            response
-                .errors
-                .retain(|error| !error.message.starts_with("Expected input type"));
+            response.errors.retain(|error| {
+                let message = &error.message;
+                !message.starts_with("Expected input type")
+                    && !message.starts_with("Failed to parse")
+            });
         }
         for error in &mut response.errors {
             match code_of(error) {

@@ -34,9 +34,9 @@ pub enum End {
 impl PageRequest {
     /// Checks the four arguments of a connection.
     pub fn parse(
-        first: Option<i32>,
+        first: Option<i64>,
         after: Option<&str>,
-        last: Option<i32>,
+        last: Option<i64>,
         before: Option<&str>,
     ) -> Result<Self, InvalidInput> {
         let (size, end) = match (first, last) {
@@ -71,7 +71,7 @@ impl PageRequest {
     }
 }
 
-fn size(field: &'static str, value: i32) -> Result<u32, InvalidInput> {
+fn size(field: &'static str, value: i64) -> Result<u32, InvalidInput> {
     u32::try_from(value)
         .ok()
         .filter(|size| *size <= MAX_SIZE)

@@ -1,13 +1,18 @@
 //! The keys, their secrets' digests, and the record of what happened to them.
 
+use diesel::backend::Backend;
+use diesel::expression::{AppearsOnTable, ValidGrouping, is_aggregate};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Bool, HasSqlType, Text};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::error::Error;
 use super::schema::{api_key_events, api_key_secrets, api_keys};
-use super::types::{DbInstant, DbUuid};
+use super::types::{DbInstant, DbUuid, SqlUuid};
 use super::{Store, on_both};
 use crate::key::model::{ApiKey, KeyId, Name, Owner};
 use crate::key::page::{End, Page, PageRequest};
@@ -108,6 +113,57 @@ struct NewEventRow<'a> {
     action: &'a str,
     at: DbInstant,
     changes: &'a str,
+}
+
+/// `(owner, id)` lies between two ids of an owner, both included.
+///
+/// Written as a comparison of rows, and ordered by `owner, id`, only the index on both serves. With
+/// `owner = …  ORDER BY id` PostgreSQL may prefer to walk the primary key and skip every other owner's keys.
+#[derive(Debug, Clone, QueryId)]
+struct KeysBetween {
+    owner: String,
+    from: DbUuid,
+    to: DbUuid,
+}
+
+impl KeysBetween {
+    fn new(owner: &Owner, from: u128, to: u128) -> Self {
+        Self {
+            owner: owner.as_str().to_owned(),
+            from: DbUuid(Uuid::from_u128(from)),
+            to: DbUuid(Uuid::from_u128(to)),
+        }
+    }
+}
+
+impl Expression for KeysBetween {
+    type SqlType = Bool;
+}
+
+impl AppearsOnTable<api_keys::table> for KeysBetween {}
+
+impl ValidGrouping<()> for KeysBetween {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<DB> QueryFragment<DB> for KeysBetween
+where
+    DB: Backend + HasSqlType<SqlUuid>,
+    String: ToSql<Text, DB>,
+    DbUuid: ToSql<SqlUuid, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("((api_keys.owner, api_keys.id) >= (");
+        out.push_bind_param::<Text, _>(&self.owner)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&self.from)?;
+        out.push_sql(") AND (api_keys.owner, api_keys.id) <= (");
+        out.push_bind_param::<Text, _>(&self.owner)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&self.to)?;
+        out.push_sql("))");
+        Ok(())
+    }
 }
 
 /// The JSON of an event that changes no field.
@@ -227,24 +283,32 @@ impl Store {
         owner: &Owner,
         request: &PageRequest,
     ) -> Result<Page<ApiKey>, Error> {
-        let of_owner = api_keys::owner.eq(owner.as_str());
-        let cursor = |id: KeyId| DbUuid(id.into());
+        // Newest first, `after` is the upper bound and `before` the lower one.
+        let bit_before = |id: KeyId| Uuid::from(id).as_u128().saturating_sub(1);
+        let bit_after = |id: KeyId| Uuid::from(id).as_u128().saturating_add(1);
+        let page = KeysBetween::new(
+            owner,
+            request.before.map_or(u128::MIN, bit_after),
+            request.after.map_or(u128::MAX, bit_before),
+        );
+        // What lies beyond the cursor that the page was counted from, the cursor's own key included.
+        let number = |id: KeyId| Uuid::from(id).as_u128();
+        let beyond = match request.end {
+            End::First => request.after.map(|id| (number(id), u128::MAX)),
+            End::Last => request.before.map(|id| (u128::MIN, number(id))),
+        };
+        let beyond = beyond.map(|(from, to)| KeysBetween::new(owner, from, to));
+
         on_both!(
             self,
             read | conn | {
-                let mut query = api_keys::table
-                    .filter(of_owner)
+                let query = api_keys::table
+                    .filter(page)
                     .select(ApiKeyRow::as_select())
                     .into_boxed();
-                if let Some(after) = request.after {
-                    query = query.filter(api_keys::id.lt(cursor(after)));
-                }
-                if let Some(before) = request.before {
-                    query = query.filter(api_keys::id.gt(cursor(before)));
-                }
-                query = match request.end {
-                    End::First => query.order(api_keys::id.desc()),
-                    End::Last => query.order(api_keys::id.asc()),
+                let query = match request.end {
+                    End::First => query.order((api_keys::owner.desc(), api_keys::id.desc())),
+                    End::Last => query.order((api_keys::owner.asc(), api_keys::id.asc())),
                 };
                 // One more than asked for, to know whether there is more.
                 let mut rows: Vec<ApiKeyRow> =
@@ -255,25 +319,16 @@ impl Store {
                     rows.reverse();
                 }
 
-                // Beyond the cursor that the page was counted from, the cursor's own key included.
-                let beyond = match request.end {
-                    End::First => request.after.map(|after| (after, true)),
-                    End::Last => request.before.map(|before| (before, false)),
-                };
                 let has_beyond = match beyond {
                     None => false,
-                    Some((id, newer)) => {
-                        let mut query = api_keys::table
-                            .filter(of_owner)
-                            .select(api_keys::id)
-                            .into_boxed();
-                        query = if newer {
-                            query.filter(api_keys::id.ge(cursor(id)))
-                        } else {
-                            query.filter(api_keys::id.le(cursor(id)))
-                        };
-                        query.limit(1).load::<DbUuid>(conn).await?.len() == 1
-                    }
+                    Some(beyond) => api_keys::table
+                        .filter(beyond)
+                        .select(api_keys::id)
+                        .order((api_keys::owner.asc(), api_keys::id.asc()))
+                        .first::<DbUuid>(conn)
+                        .await
+                        .optional()?
+                        .is_some(),
                 };
 
                 let (has_next, has_previous) = match request.end {

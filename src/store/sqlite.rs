@@ -55,22 +55,22 @@ fn prepare(path: &Path) -> Result<(), OpenError> {
     };
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
-    match options.create_new(true).open(path) {
-        Ok(_) => {
-            tracing::warn!(path = %path.display(), "there was no database; a new, empty one was made")
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let file = options.create_new(false).open(path);
-            let metadata = file
-                .and_then(|file| file.metadata())
-                .map_err(|error| cannot("open for writing", &error))?;
-            if metadata.permissions().mode() & 0o077 != 0 {
-                tracing::warn!(path = %path.display(), "other users of this machine may read the database; chmod 600 it");
-            }
-        }
+    let is_new = match options.create_new(true).open(path) {
+        Ok(_) => true,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
         Err(error) => return Err(cannot("create", &error)),
-    }
+    };
+    let metadata = options
+        .create_new(false)
+        .open(path)
+        .and_then(|file| file.metadata())
+        .map_err(|error| cannot("open for writing", &error))?;
     let mut connection = connect(path, "").map_err(|error| cannot("open", &error))?;
+    if is_new {
+        tracing::warn!(path = %path.display(), "there was no database; a new, empty one was made");
+    } else if metadata.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "other users of this machine may read the database; chmod 600 it");
+    }
     // Migrations of two processes that start together wait for each other here.
     connection.exclusive_transaction(|connection| migrate::run(migrate::SQLITE, connection))
 }

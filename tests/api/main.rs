@@ -1,1 +1,138 @@
-fn main() {}
+//! The scenarios: each through HTTP against the real binary, on SQLite and on PostgreSQL.
+//!
+//! `make test` runs everything (it sets `APIKEYS_TEST=all`). Plain `cargo test` leaves out what needs PostgreSQL or
+//! Node and says so; in CI leaving out is a failure.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a panic is how a test fails"
+)]
+
+mod cli;
+mod database;
+mod documents;
+mod harness;
+mod http_rules;
+mod life;
+mod logs;
+mod outage;
+mod owners;
+mod pages;
+mod postgres;
+mod running;
+mod sessions;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use harness::{Kind, Test};
+
+/// Registers async functions of one [`Test`] for the databases they are for.
+macro_rules! trials {
+    ($trials:ident, $kinds:expr, $needs_node:expr, $($module:ident :: $name:ident),* $(,)?) => {
+        $(
+            for kind in $kinds {
+                let name = concat!(stringify!($module), "::", stringify!($name));
+                $trials.push(trial(name, *kind, $needs_node, |test| Box::pin($module::$name(test))));
+            }
+        )*
+    };
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    trials!(
+        trials,
+        &[Kind::Sqlite, Kind::Postgres],
+        false,
+        cli::create_key_prints_the_secret_alone,
+        cli::migrate_runs_the_migrations_and_stops,
+        database::a_secret_is_kept_nowhere,
+        database::a_restart_keeps_everything,
+        database::sigkill_loses_nothing_that_was_acknowledged,
+        database::three_servers_start_together_on_an_empty_database,
+        documents::limits_let_the_known_clients_pass_and_stop_the_rest,
+        documents::a_hostile_document_is_refused_at_once,
+        http_rules::without_credentials_everything_is_unauthenticated,
+        http_rules::post_takes_json_alone,
+        http_rules::get_runs_queries_alone,
+        http_rules::a_body_has_64_kib_at_most,
+        http_rules::accept_decides_type_and_status,
+        http_rules::nothing_about_keys_may_be_cached,
+        life::a_key_is_created_listed_and_deleted,
+        life::a_name_is_checked,
+        life::wrong_input_names_its_argument,
+        life::two_hundred_creates_and_deletes_are_all_accounted_for,
+        life::clients_that_go_away_harm_nobody,
+        logs::one_line_a_request_and_nothing_secret,
+        outage::an_outage_is_called_one_and_ends,
+        owners::two_owners_cannot_see_each_other,
+        pages::a_thousand_keys_are_met_exactly_once_while_others_come_and_go,
+        pages::page_info_and_counts_are_right,
+        running::sigterm_finishes_what_runs_and_exits_0,
+        sessions::the_link_opens_a_session_and_signing_out_ends_it,
+        sessions::a_wrong_link_opens_nothing,
+    );
+    trials!(
+        trials,
+        &[Kind::Sqlite],
+        false,
+        cli::a_mistake_in_the_configuration_is_one_line_and_exit_code_2,
+        cli::the_schema_in_the_repository_is_the_one_served,
+        cli::help_names_every_variable,
+        database::the_sqlite_file_is_its_owners_alone,
+    );
+    trials!(
+        trials,
+        &[Kind::Postgres],
+        false,
+        postgres::a_page_costs_the_same_queries_whatever_its_size,
+        postgres::a_page_reads_its_own_rows_alone,
+        postgres::sslmode_means_what_libpq_says,
+        postgres::a_server_that_does_not_answer_is_an_outage,
+    );
+    trials!(
+        trials,
+        &[Kind::Sqlite, Kind::Postgres],
+        true,
+        http_rules::every_audit_of_graphql_http_is_ok
+    );
+
+    let all = std::env::var("APIKEYS_TEST").is_ok_and(|value| value == "all");
+    if !all {
+        eprintln!(
+            "LEFT OUT: the scenarios on PostgreSQL and those that need Node. `make test` runs everything."
+        );
+        if std::env::var_os("CI").is_some() {
+            eprintln!("In CI leaving out is a failure: run `make test`.");
+            return ExitCode::FAILURE;
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    harness::stop_cluster();
+    conclusion.exit_code()
+}
+
+fn trial(
+    name: &str,
+    kind: Kind,
+    needs_node: bool,
+    scenario: impl FnOnce(Test) -> std::pin::Pin<Box<dyn Future<Output = ()>>> + Send + 'static,
+) -> Trial {
+    let all = std::env::var("APIKEYS_TEST").is_ok_and(|value| value == "all");
+    let left_out = !all && (kind == Kind::Postgres || needs_node);
+    Trial::test(format!("{name}::{}", kind.name()), move || {
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(async {
+            let test = Test::new(kind).await;
+            scenario(test).await;
+        });
+        Ok(())
+    })
+    .with_ignored_flag(left_out)
+}

@@ -1,0 +1,81 @@
+//! What scenarios are made of: a fresh database, servers on it, and clients.
+
+mod client;
+mod cluster;
+mod database;
+mod server;
+
+use std::path::Path;
+use std::time::Duration;
+
+pub use client::{Answer, Client, created, text};
+pub use cluster::{log as cluster_log, root_certificate, stop as stop_cluster};
+pub use database::Database;
+pub use server::{Server, run};
+
+/// Which database a scenario runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// One run of a scenario: a folder and a database of its own, both gone afterwards.
+pub struct Test {
+    pub database: Database,
+    folder: tempfile::TempDir,
+}
+
+impl Test {
+    pub async fn new(kind: Kind) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(kind, folder.path()).await;
+        Self { database, folder }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a server on the scenario's database.
+    pub async fn server(&self) -> Server {
+        self.server_with(&[]).await
+    }
+
+    /// Starts a server with more variables.
+    pub async fn server_with(&self, variables: &[(&str, &str)]) -> Server {
+        Server::start(self.folder(), &self.database.url(), variables).await
+    }
+
+    /// Runs the binary to its end.
+    pub async fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> server::Output {
+        let url = self.database.url();
+        let mut all = vec![("DATABASE_URL", url.as_str())];
+        all.extend_from_slice(variables);
+        server::run(self.folder(), arguments, &all).await
+    }
+}
+
+/// Waits until `condition` gives something, for half a minute at most.
+pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "{what} did not happen in 30 s"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,135 @@
+//! The real binary, started and stopped.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::client::Client;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server. It is killed when dropped.
+pub struct Server {
+    child: Child,
+    log: PathBuf,
+    pub link: String,
+    pub base: String,
+    pub token: String,
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Output {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_apikeys"));
+    // The variables of whoever runs the tests must not leak in.
+    command.env_clear().current_dir(folder).kill_on_drop(true);
+    command.envs(variables.iter().copied());
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary to its end.
+pub async fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = command(folder, variables);
+    let output = timeout(PATIENCE, command.args(arguments).output())
+        .await
+        .unwrap()
+        .unwrap();
+    Output {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Server {
+    pub async fn start(folder: &Path, database_url: &str, variables: &[(&str, &str)]) -> Self {
+        let log = tempfile::Builder::new()
+            .suffix(".log")
+            .tempfile_in(folder)
+            .unwrap();
+        let (log_file, log) = log.keep().unwrap();
+        let mut child = command(folder, variables)
+            .env("DATABASE_URL", database_url)
+            .env("APIKEYS_LISTEN", "127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .stderr(log_file)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+        let line = line.unwrap_or_else(|| {
+            panic!(
+                "the server did not start: {}",
+                std::fs::read_to_string(&log).unwrap()
+            )
+        });
+        let link = line
+            .strip_prefix("Open ")
+            .unwrap_or_else(|| panic!("not a link: {line}"))
+            .to_owned();
+        let (base, token) = link.split_once("/sign-in?token=").unwrap();
+        Self {
+            child,
+            log,
+            base: base.to_owned(),
+            token: token.to_owned(),
+            link,
+        }
+    }
+
+    /// A client with the local token.
+    pub fn client(&self) -> Client {
+        Client::new(&self.base, Some(&self.token))
+    }
+
+    /// A client without credentials.
+    pub fn stranger(&self) -> Client {
+        Client::new(&self.base, None)
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Kills the process without any warning.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks the process to stop, and gives its exit code when it has.
+    pub async fn stop(&mut self) -> Option<i32> {
+        self.terminate().await;
+        self.exit_code().await
+    }
+
+    pub async fn terminate(&self) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .await
+                .unwrap()
+                .success()
+        );
+    }
+
+    pub async fn exit_code(&mut self) -> Option<i32> {
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .code()
+    }
+}

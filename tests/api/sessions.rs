@@ -1,0 +1,169 @@
+//! The sign-in link of local mode, and the session it opens.
+
+use serde_json::json;
+
+use crate::harness::{Answer, Client, Test};
+
+pub async fn the_link_opens_a_session_and_signing_out_ends_it(test: Test) {
+    let server = test.server().await;
+    let browser = server.stranger();
+    let opened = Answer::of(browser.http.get(&server.link)).await.unwrap();
+    assert_eq!(
+        (opened.status.as_u16(), opened.header("location")),
+        (303, "/")
+    );
+    assert_eq!(opened.header("referrer-policy"), "no-referrer");
+    let set_cookie = opened.header("set-cookie");
+    for part in ["apikeys_session=", "HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(set_cookie.contains(part), "{part} in {set_cookie}");
+    }
+    assert!(
+        !set_cookie.contains("Secure"),
+        "it must work on http://127.0.0.1"
+    );
+    assert!(!set_cookie.contains(&server.token));
+    let cookie = set_cookie.split(';').next().unwrap().to_owned();
+
+    let owner = async |cookie: &str| {
+        let request = browser
+            .request("{ viewer { owner } }", &json!({}))
+            .header("cookie", cookie);
+        let answer = Answer::of(request).await.unwrap();
+        (
+            answer.status.as_u16(),
+            answer.body["data"]["viewer"]["owner"]
+                .as_str()
+                .map(str::to_owned),
+        )
+    };
+    assert_eq!(owner(&cookie).await, (200, Some("local".to_owned())));
+    assert_eq!(owner("apikeys_session=made-up").await, (401, None));
+    let home = Answer::of(browser.http.get(browser.url("/")).header("cookie", &cookie))
+        .await
+        .unwrap();
+    assert!(home.body.as_str().unwrap().contains("You are signed in"));
+
+    // Signing in again gives a session of its own, so that nobody can prepare one for somebody else.
+    let again = Answer::of(browser.http.get(&server.link).header("cookie", &cookie))
+        .await
+        .unwrap();
+    let second = again
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert_ne!(second, cookie);
+    assert_eq!(owner(&cookie).await, (401, None), "the first is gone");
+
+    // A wrong bearer token is not made good by a session.
+    let both = Client::new(&server.base, Some("wrong")).request("{ viewer { owner } }", &json!({}));
+    assert_eq!(
+        Answer::of(both.header("cookie", &second))
+            .await
+            .unwrap()
+            .status,
+        401
+    );
+
+    // Signing out is not a link that another page could make somebody follow, and it ends every copy.
+    let get = browser
+        .http
+        .get(browser.url("/sign-out"))
+        .header("cookie", &second);
+    assert_eq!(Answer::of(get).await.unwrap().status, 405);
+    assert_eq!(owner(&second).await.0, 200);
+    let out = Answer::of(
+        browser
+            .http
+            .post(browser.url("/sign-out"))
+            .header("cookie", &second),
+    )
+    .await
+    .unwrap();
+    assert_eq!((out.status.as_u16(), out.header("location")), (303, "/"));
+    assert_eq!(owner(&second).await, (401, None));
+
+    // Behind https the cookie is for https alone.
+    let token = "0123456789-0123456789.0123456789=";
+    let variables = [
+        ("APIKEYS_PUBLIC_URL", "https://keys.example.com"),
+        ("APIKEYS_LOCAL_TOKEN", token),
+    ];
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_apikeys"));
+    child
+        .env_clear()
+        .envs(variables)
+        .env("APIKEYS_LISTEN", "127.0.0.1:0")
+        .env("DATABASE_URL", test.database.url());
+    let mut child = child
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(child.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
+    let mut log = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(child.stderr.take().unwrap()),
+        &mut log,
+    )
+    .unwrap();
+    assert_eq!(
+        line,
+        "Open https://keys.example.com/sign-in?token=0123456789-0123456789.0123456789%3D\n"
+    );
+    let address = log
+        .split("\"address\":\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let opened = browser
+        .http
+        .get(format!("http://{address}/sign-in"))
+        .query(&[("token", token)]);
+    let opened = Answer::of(opened).await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(opened.status, 303);
+    assert!(
+        opened.header("set-cookie").contains("Secure"),
+        "{}",
+        opened.header("set-cookie")
+    );
+}
+
+pub async fn a_wrong_link_opens_nothing(test: Test) {
+    let server = test.server().await;
+    let browser = server.stranger();
+    for query in [
+        "",
+        "?token=",
+        "?token=wrong",
+        "?other=1",
+        "?token=%ff",
+        "?token=a&token=b",
+    ] {
+        let answer = Answer::of(browser.http.get(browser.url(&format!("/sign-in{query}"))))
+            .await
+            .unwrap();
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("set-cookie")),
+            (401, "(none)"),
+            "{query}"
+        );
+        assert!(answer.body.as_str().unwrap().contains("not valid"));
+    }
+    let other = test.server().await;
+    let token = other.link.split_once('?').unwrap().1;
+    let answer = Answer::of(browser.http.get(browser.url(&format!("/sign-in?{token}"))))
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 401, "the link of another start");
+}
