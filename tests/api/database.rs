@@ -55,7 +55,7 @@ pub async fn a_secret_is_kept_nowhere(test: Test) {
     );
     for secret in &secrets {
         // Not whole, and not but for its prefix and hint either.
-        let body = secret[7..].as_bytes();
+        let body = &secret.as_bytes()[7..];
         assert!(!contains(&database, body), "in the database");
         assert!(
             !contains(&after_stopping, body),

@@ -56,7 +56,7 @@ pub async fn an_outage_is_called_one_and_ends(test: Test) {
     .await;
     assert_eq!(
         client.all_ids().await,
-        [id.clone()],
+        [id.as_str()],
         "nothing lost, nothing half done"
     );
     client.create("after").await;
