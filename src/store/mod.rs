@@ -1,6 +1,6 @@
 //! The database, through Diesel, and Diesel nowhere else.
 //!
-//! Two backends, one schema, and every query written once: [`on_both!`] compiles the same Diesel expression for
+//! Two backends, one schema, and every query written once: `on_both!` compiles the same Diesel expression for
 //! SQLite and for PostgreSQL. Methods are named noun first (`api_key_insert`). There are no rules in here: who
 //! may do what, and what a good name is, was decided before. A secret never comes this far, only its digest.
 
