@@ -33,7 +33,7 @@ const sdl = await (await fetch(new URL("/schema.graphql", url))).text();
 for (const options of [
   {},
   { descriptions: false },
-  { specifiedByUrl: true, directiveIsRepeatable: true, schemaDescription: true, inputValueDeprecation: true },
+  { specifiedByUrl: true, directiveIsRepeatable: true, inputValueDeprecation: true },
 ]) {
   const response = await fetchFn(url, {
     method: "POST",
