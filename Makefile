@@ -1,18 +1,38 @@
 # Two commands are the whole set-up: `make run` and `make test`. They install what a bare Debian or Ubuntu lacks.
 
-.PHONY: help run test lint fmt schema audits
+# Where scripts/need puts Node when the system's is too old.
+export PATH := $(CURDIR)/.tools/node_modules/.bin:$(PATH)
+# Debian's Chromium is used; a browser of Playwright's own is not downloaded.
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+
+.PHONY: help run test lint fmt schema web e2e screenshots audits
 
 help: ## This list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: ## Build and start the server on SQLite (apikeys.db in this folder); open the link that it prints
-	@scripts/need cargo cc
+run: ## Build the page and the server, start it on SQLite (apikeys.db in this folder); open the link that it prints
+	@scripts/need cargo cc node npm
+	@$(MAKE) --no-print-directory web
 	cargo run
 
-test: ## The whole test suite, on SQLite and PostgreSQL
-	@scripts/need cargo cc initdb node npm
-	@$(MAKE) --no-print-directory audits
+test: ## The whole test suite: SQLite, PostgreSQL, and the page in a browser
+	@scripts/need cargo cc kill initdb node npm chromium
+	@$(MAKE) --no-print-directory web audits
 	APIKEYS_TEST=all cargo test
+	cd web && npm test
+	@$(MAKE) --no-print-directory e2e
+
+e2e: ## The page in a browser, against the server (a part of `make test`)
+	@scripts/need cargo cc node npm chromium
+	@$(MAKE) --no-print-directory web
+	cargo build
+	cd web && npm run e2e
+
+screenshots: ## Write screenshots/*.png: each screen, light and dark, desktop and phone
+	@scripts/need cargo cc node npm chromium
+	@$(MAKE) --no-print-directory web
+	cargo build
+	cd web && SCREENSHOTS=../screenshots npm run e2e -- accessibility graphiql
 
 lint: ## rustfmt, clippy and rustdoc, warnings denied
 	@scripts/need cargo cc
@@ -27,8 +47,13 @@ schema: ## Write schema.graphql anew, from the code
 	cargo run --quiet -- schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
 
+web: web/dist/index.html ## Build the page, which the next build of the server embeds
+
 audits: tests/audits/node_modules/.package-lock.json
 
-tests/audits/node_modules/.package-lock.json: tests/audits/package-lock.json
-	cd tests/audits && npm ci --no-fund --no-audit
+web/dist/index.html: web/node_modules/.package-lock.json schema.graphql $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/test-results -prune -o -name generated.ts -prune -o -type f -print)
+	cd web && npm run build
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --no-fund --no-audit
 	touch $@

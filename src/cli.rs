@@ -93,8 +93,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
     };
     let store = Store::open(&config.database_url).await?;
     let service = Arc::new(Service::new(store, config.key_prefix, Clock::system()));
-    let server = Server::bind(config.listen, config.public_url, token, service)
-        .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
+    let server = Server::bind(
+        config.listen,
+        config.public_url,
+        token,
+        config.graphiql,
+        service,
+    )
+    .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
     if !config.listen.ip().is_loopback() {
         tracing::warn!(
             "APIKEYS_LISTEN is not a loopback address: whoever reads the traffic can read the local token; put TLS in front"

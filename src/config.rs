@@ -71,6 +71,16 @@ pub struct Settings {
     #[arg(global = true, hide_env_values = true)]
     key_prefix: String,
 
+    /// Whether `/graphiql` shows GraphiQL: `on` or `off`. [default: `on` in local mode]
+    #[arg(
+        long,
+        env = "APIKEYS_GRAPHIQL",
+        value_name = "ON|OFF",
+        global = true,
+        hide_env_values = true
+    )]
+    graphiql: Option<String>,
+
     /// The form of the log, on stderr: `pretty` or `json`. [default: `pretty` on a terminal, else `json`]
     #[arg(
         long,
@@ -104,6 +114,8 @@ pub struct Config {
     pub local_token: Option<LocalToken>,
     /// What every secret starts with.
     pub key_prefix: Prefix,
+    /// Whether there is a GraphiQL page.
+    pub graphiql: bool,
     /// How to log.
     pub log_form: LogForm,
     /// What to log.
@@ -164,6 +176,11 @@ impl TryFrom<Settings> for Config {
             let right = "must be a lower-case letter, then up to 15 lower-case letters or digits";
             ConfigError::new("APIKEYS_KEY_PREFIX", right)
         })?;
+        let graphiql = match settings.graphiql.as_deref() {
+            None | Some("on" | "true") => true,
+            Some("off" | "false") => false,
+            Some(_) => return Err(ConfigError::new("APIKEYS_GRAPHIQL", "must be on or off")),
+        };
         let log_form = match settings.log.as_deref() {
             Some("pretty") => LogForm::Pretty,
             Some("json") => LogForm::Json,
@@ -183,6 +200,7 @@ impl TryFrom<Settings> for Config {
             public_url,
             local_token,
             key_prefix,
+            graphiql,
             log_form,
             log_filter,
         })

@@ -20,10 +20,14 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) struct OperationName(pub(super) String);
 
 /// Paths that may be logged as they are. A path that is not ours may be anything, a pasted secret too.
-const ROUTES: [&str; 7] = [
+const ROUTES: [&str; 11] = [
     "/",
+    "/favicon.ico",
+    "/favicon.svg",
+    "/graphiql",
     "/graphql",
     "/livez",
+    "/new",
     "/readyz",
     "/schema.graphql",
     "/sign-in",
@@ -36,10 +40,12 @@ pub(super) async fn log<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> 
     let id = Uuid::now_v7().simple().to_string();
     let method = known_method(request.method());
     let path = request.uri().path();
-    let route = ROUTES
-        .into_iter()
-        .find(|route| *route == path)
-        .unwrap_or("(none)");
+    let route = if path.starts_with("/assets/") {
+        "/assets/*"
+    } else {
+        let known = ROUTES.into_iter().find(|route| *route == path);
+        known.unwrap_or("(none)")
+    };
     request.set_data(RequestId(id.clone()));
     let span = tracing::info_span!("request", request_id = id);
 

@@ -1,5 +1,6 @@
 //! HTTP: poem, and only here. Which routes there are, and what is the same for all of them.
 
+mod console;
 mod graphql;
 mod health;
 mod log;
@@ -40,6 +41,7 @@ struct App {
     sdl: String,
     service: Arc<Service>,
     local_token: LocalToken,
+    has_graphiql: bool,
 }
 
 impl Server {
@@ -48,6 +50,7 @@ impl Server {
         listen: SocketAddr,
         public_url: Option<Url>,
         local_token: LocalToken,
+        has_graphiql: bool,
         service: Arc<Service>,
     ) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(listen)?;
@@ -62,6 +65,7 @@ impl Server {
             sdl: sdl(),
             service,
             local_token,
+            has_graphiql,
         };
         Ok(Self {
             acceptor: TcpAcceptor::from_std(listener)?,
@@ -96,7 +100,12 @@ impl Server {
 
 fn routes(app: Arc<App>, is_https: bool) -> impl Endpoint {
     Route::new()
-        .at("/", get(pages::home))
+        .at("/", get(console::console))
+        .at("/new", get(console::console))
+        .at("/graphiql", get(console::graphiql))
+        .at("/assets/*", get(console::asset))
+        .at("/favicon.svg", get(console::asset))
+        .at("/favicon.ico", get(console::icon))
         .at("/sign-in", get(session::sign_in))
         .at("/sign-out", post(session::sign_out))
         .at("/graphql", graphql::graphql)

@@ -1,30 +1,12 @@
-//! What a person sees in a browser, and the schema that a build fetches.
+//! What the server itself says to a person in a browser, and the schema that a build fetches.
 
 use std::sync::Arc;
 
 use poem::http::{StatusCode, header};
-use poem::session::Session;
 use poem::web::Data;
-use poem::{Request, Response, handler};
+use poem::{Response, handler};
 
-use super::{App, session};
-
-/// `GET /`: where everything is.
-#[handler]
-pub(super) fn home(request: &Request, app: Data<&Arc<App>>, session: &Session) -> Response {
-    let state = if session::caller(&app, request.headers(), session).is_ok() {
-        "<p>You are signed in. <form method=\"post\" action=\"/sign-out\"><button>Sign out</button></form></p>"
-    } else {
-        "<p>You are not signed in: open the link that the server printed when it started.</p>"
-    };
-    page(
-        StatusCode::OK,
-        &format!(
-            "<p>The server is running.</p>{state}\
-             <p>GraphQL is at <code>/graphql</code>; its schema is <a href=\"/schema.graphql\">/schema.graphql</a>.</p>"
-        ),
-    )
-}
+use super::App;
 
 /// What `GET /sign-in` says to a token that is not the right one.
 pub(super) fn sign_in_refused() -> Response {

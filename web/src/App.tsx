@@ -1,0 +1,77 @@
+import { ActionIcon, Button, Container, Group, MantineProvider, Text, Tooltip, createTheme, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { IconKey, IconMoon, IconSun } from "@tabler/icons-react";
+import { Provider, useQuery } from "urql";
+import { Link, Redirect, Route, Switch } from "wouter";
+
+import { client } from "./client";
+import { ViewerDocument } from "./generated";
+import { ApiKeysPage } from "./pages/ApiKeysPage";
+import { NewApiKeyPage } from "./pages/NewApiKeyPage";
+
+const theme = createTheme({
+  primaryShade: 8,
+  cursorType: "pointer",
+});
+
+export function App() {
+  return (
+    <MantineProvider theme={theme} defaultColorScheme="auto">
+      <Provider value={client}>
+        <Header />
+        <Container component="main" size="md" py="lg">
+          <Switch>
+            <Route path="/" component={ApiKeysPage} />
+            <Route path="/new" component={NewApiKeyPage} />
+            <Route>
+              <Redirect to="/" replace />
+            </Route>
+          </Switch>
+        </Container>
+      </Provider>
+    </MantineProvider>
+  );
+}
+
+function Header() {
+  const [{ data }] = useQuery({ query: ViewerDocument });
+  return (
+    <Container component="header" size="md" py="sm">
+      <Group justify="space-between" wrap="nowrap">
+        <Link href="/" style={{ color: "inherit", textDecoration: "none" }}>
+          <Group gap="xs" wrap="nowrap">
+            <IconKey size={20} aria-hidden />
+            <Text fw={600}>apikeys</Text>
+          </Group>
+        </Link>
+        <Group gap="xs" wrap="nowrap">
+          {data && (
+            <Text size="sm" c="dimmed" truncate maw={180} title={`Keys of ${data.viewer.owner}`}>
+              {data.viewer.owner}
+            </Text>
+          )}
+          <ColorSchemeButton />
+          {data && (
+            <form method="post" action="/sign-out">
+              <Button type="submit" variant="default" size="xs">
+                Sign out
+              </Button>
+            </form>
+          )}
+        </Group>
+      </Group>
+    </Container>
+  );
+}
+
+function ColorSchemeButton() {
+  const { setColorScheme } = useMantineColorScheme();
+  const current = useComputedColorScheme("light");
+  const other = current === "light" ? "dark" : "light";
+  return (
+    <Tooltip label={`Use the ${other} colours`}>
+      <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Use the ${other} colours`} onClick={() => setColorScheme(other)}>
+        {current === "light" ? <IconMoon size={18} aria-hidden /> : <IconSun size={18} aria-hidden />}
+      </ActionIcon>
+    </Tooltip>
+  );
+}

@@ -1,0 +1,192 @@
+import { ActionIcon, Box, Button, Code, Group, Paper, Skeleton, Stack, Table, Text, Title, Tooltip } from "@mantine/core";
+import { IconChevronLeft, IconChevronRight, IconPlus, IconTrash } from "@tabler/icons-react";
+import { useEffect, useRef, useState } from "react";
+import { useQuery } from "urql";
+import { Link } from "wouter";
+
+import { aboutKeys, problemOf } from "../client";
+import { DeleteApiKeyDialog, type Doomed } from "../components/DeleteApiKeyDialog";
+import { ProblemNotice } from "../components/ProblemNotice";
+import { ApiKeysDocument, type ApiKeysQuery, type ApiKeysQueryVariables } from "../generated";
+import { exactTime, relativeTime } from "../time";
+
+const PAGE_SIZE = 20;
+const FIRST_PAGE: ApiKeysQueryVariables = { first: PAGE_SIZE };
+
+type ApiKey = ApiKeysQuery["apiKeys"]["edges"][number]["node"];
+
+/** The list of access tokens. */
+export function ApiKeysPage() {
+  const [variables, setVariables] = useState(FIRST_PAGE);
+  const [doomed, setDoomed] = useState<Doomed>();
+  const [message, setMessage] = useState("");
+  const heading = useRef<HTMLHeadingElement>(null);
+  const [{ data, error, fetching, stale }, refresh] = useQuery({
+    query: ApiKeysDocument,
+    variables,
+    requestPolicy: "cache-and-network",
+    context: aboutKeys,
+  });
+  const page = data?.apiKeys;
+  const retry = () => refresh({ requestPolicy: "network-only" });
+
+  // The last key of the last page was deleted: there is nothing to see here any more.
+  const isBeyondTheEnd = page !== undefined && page.edges.length === 0 && page.totalCount > 0;
+  useEffect(() => {
+    if (isBeyondTheEnd) {
+      setVariables(FIRST_PAGE);
+    }
+  }, [isBeyondTheEnd]);
+
+  const close = (deleted: boolean) => {
+    if (deleted && doomed) {
+      setMessage(`The key “${doomed.name}” was deleted.`);
+      heading.current?.focus();
+    }
+    setDoomed(undefined);
+  };
+
+  return (
+    <Stack gap="md">
+      <title>Access Tokens</title>
+      <Group justify="space-between" align="center">
+        <Title order={1} size="h2" ref={heading} tabIndex={-1} style={{ outline: "none" }}>
+          Access Tokens
+        </Title>
+        <Button component={Link} href="/new" leftSection={<IconPlus size={16} aria-hidden />}>
+          Add API Key
+        </Button>
+      </Group>
+      <Text c="dimmed" size="sm">
+        Programs use these keys to act in your name. A key’s value is shown once, when it is made.
+      </Text>
+      <Text role="status" size="sm" aria-live="polite" hidden={message === ""}>
+        {message}
+      </Text>
+      {error && <ProblemNotice problem={problemOf(error)} retry={retry} busy={fetching || stale} />}
+      {!page && !error && <Loading />}
+      {page && page.totalCount === 0 && !error && <Empty />}
+      {page && page.edges.length > 0 && (
+        <>
+          <Paper withBorder radius="md" style={{ overflow: "hidden" }}>
+            <Table verticalSpacing="sm" horizontalSpacing="md" highlightOnHover aria-busy={fetching || stale}>
+              <Table.Caption style={{ captionSide: "top" }} className="visually-hidden">
+                Your access tokens, newest first
+              </Table.Caption>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Name</Table.Th>
+                  <Table.Th visibleFrom="xs">Key</Table.Th>
+                  <Table.Th>Created</Table.Th>
+                  <Table.Th w={1}>
+                    <span className="visually-hidden">Actions</span>
+                  </Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {page.edges.map(({ node }) => (
+                  <Row key={node.id} apiKey={node} remove={() => setDoomed({ id: node.id, name: node.name })} />
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Paper>
+          <Pager page={page} go={setVariables} />
+        </>
+      )}
+      <DeleteApiKeyDialog doomed={doomed} close={close} />
+    </Stack>
+  );
+}
+
+function Row({ apiKey, remove }: { apiKey: ApiKey; remove: () => void }) {
+  const createdAt = new Date(apiKey.createdAt);
+  return (
+    <Table.Tr>
+      <Table.Td style={{ overflowWrap: "anywhere" }}>
+        <Text fw={500} size="sm">
+          {apiKey.name}
+        </Text>
+        <Box hiddenFrom="xs">
+          <Code>{apiKey.hint}</Code>
+        </Box>
+      </Table.Td>
+      <Table.Td visibleFrom="xs">
+        <Code>{apiKey.hint}</Code>
+      </Table.Td>
+      <Table.Td>
+        <Tooltip label={exactTime(createdAt)} events={{ hover: true, focus: true, touch: true }}>
+          <Text component="time" dateTime={apiKey.createdAt} size="sm" style={{ whiteSpace: "nowrap" }}>
+            {relativeTime(createdAt, new Date())}
+          </Text>
+        </Tooltip>
+      </Table.Td>
+      <Table.Td>
+        <Tooltip label="Delete">
+          <ActionIcon variant="subtle" color="red" size="lg" aria-label={`Delete the key ${apiKey.name}`} onClick={remove}>
+            <IconTrash size={18} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function Pager({ page, go }: { page: ApiKeysQuery["apiKeys"]; go: (variables: ApiKeysQueryVariables) => void }) {
+  const { hasNextPage, hasPreviousPage, startCursor, endCursor } = page.pageInfo;
+  const count = page.totalCount === 1 ? "1 key" : `${page.totalCount.toLocaleString()} keys`;
+  return (
+    <Group justify="space-between">
+      <Text size="sm" c="dimmed">
+        {count}
+      </Text>
+      {(hasNextPage || hasPreviousPage) && (
+        <Group component="nav" gap="xs" aria-label="Pages">
+          <Button
+            variant="default"
+            size="xs"
+            disabled={!hasPreviousPage}
+            leftSection={<IconChevronLeft size={14} aria-hidden />}
+            onClick={() => go({ last: PAGE_SIZE, before: startCursor })}
+          >
+            Newer
+          </Button>
+          <Button
+            variant="default"
+            size="xs"
+            disabled={!hasNextPage}
+            rightSection={<IconChevronRight size={14} aria-hidden />}
+            onClick={() => go({ first: PAGE_SIZE, after: endCursor })}
+          >
+            Older
+          </Button>
+        </Group>
+      )}
+    </Group>
+  );
+}
+
+function Empty() {
+  return (
+    <Paper withBorder radius="md" p="xl" ta="center">
+      <Stack align="center" gap="xs">
+        <Text fw={600}>No access tokens yet</Text>
+        <Text size="sm" c="dimmed">
+          Create your first key to let a program use the API.
+        </Text>
+        <Button component={Link} href="/new" variant="light" mt="sm">
+          Create your first key
+        </Button>
+      </Stack>
+    </Paper>
+  );
+}
+
+function Loading() {
+  return (
+    <Stack gap="xs" role="status" aria-label="Loading your access tokens">
+      {[0, 1, 2, 3].map((row) => (
+        <Skeleton key={row} height={44} radius="md" />
+      ))}
+    </Stack>
+  );
+}

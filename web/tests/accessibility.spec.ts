@@ -1,0 +1,72 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+
+import { createByHand, expect, test } from "./fixtures";
+
+/** Every screen that there is, each reached from the one before. */
+const screens: [string, (page: Page, link: string) => Promise<void>][] = [
+  ["signed-out", async (page) => expect(page.getByRole("alert")).toBeVisible()],
+  [
+    "empty",
+    async (page, link) => {
+      await page.goto(link);
+      await expect(page.getByText("No access tokens yet")).toBeVisible();
+    },
+  ],
+  [
+    "add",
+    async (page) => {
+      await page.getByRole("link", { name: "Add API Key" }).click();
+      await expect(page.getByLabel("Name")).toBeVisible();
+    },
+  ],
+  [
+    "add-wrong",
+    async (page) => {
+      await page.getByRole("button", { name: "Create key" }).click();
+      await expect(page.getByText("The name is empty")).toBeVisible();
+      await page.getByRole("link", { name: "Cancel" }).click();
+    },
+  ],
+  ["created", async (page) => void (await createByHand(page, "Nightly backup of the production database"))],
+  [
+    "list",
+    async (page) => {
+      await page.getByRole("button", { name: "Done" }).click();
+      await expect(page.getByRole("row", { name: /Nightly backup/ })).toBeVisible();
+    },
+  ],
+  [
+    "delete",
+    async (page) => {
+      await page.getByRole("button", { name: /Delete the key Nightly/ }).click();
+      await expect(page.getByRole("button", { name: "Cancel" })).toBeFocused();
+    },
+  ],
+];
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const [device, viewport] of [
+    ["desktop", { width: 1100, height: 750 }],
+    ["phone", { width: 360, height: 740 }],
+  ] as const) {
+    test.describe(`${colorScheme}, ${device}`, () => {
+      test.use({ colorScheme, viewport, reducedMotion: "reduce" } as object);
+      test("axe finds nothing on any screen, and nothing sticks out", async ({ page, server, expectFailedLoads }) => {
+        expectFailedLoads.value = true;
+        await page.goto(`${server.base}/`);
+        for (const [name, reach] of screens) {
+          await reach(page, server.link);
+          await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)));
+          const { violations } = await new AxeBuilder({ page }).analyze();
+          expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), name).toEqual([]);
+          const width = await page.evaluate(() => document.documentElement.scrollWidth);
+          expect(width, `${name} is as wide as the screen`).toBeLessThanOrEqual(viewport.width);
+          if (process.env["SCREENSHOTS"]) {
+            await page.screenshot({ path: `${process.env["SCREENSHOTS"]}/${name}-${colorScheme}-${device}.png` });
+          }
+        }
+      });
+    });
+  }
+}

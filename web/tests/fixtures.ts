@@ -1,0 +1,121 @@
+// A real server on SQLite for each test, and a page that is watched: whatever the console says, whatever the policy
+// stops and whatever leaves the server's origin fails the test.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+import { test as base, expect, type Page } from "@playwright/test";
+
+const BINARY = resolve(import.meta.dirname, "../..", process.env["CARGO_TARGET_DIR"] ?? "target", "debug/apikeys");
+
+export class Server {
+  private child: ChildProcess | undefined;
+  readonly folder = mkdtempSync(join(tmpdir(), "apikeys-web-"));
+  private listen = "127.0.0.1:0";
+  readonly token = "token-of-the-browser-tests-0123456789";
+  base = "";
+  link = "";
+
+  async start(variables: Record<string, string> = {}): Promise<void> {
+    this.child = spawn(BINARY, [], {
+      cwd: this.folder,
+      env: { APIKEYS_LISTEN: this.listen, APIKEYS_LOCAL_TOKEN: this.token, DATABASE_URL: "sqlite://apikeys.db", ...variables },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const stdout = this.child.stdout;
+    if (!stdout) {
+      throw new Error("the server has no stdout");
+    }
+    const [line] = (await once(createInterface(stdout), "line")) as [string];
+    this.link = line.replace(/^Open /, "");
+    this.base = new URL(this.link).origin;
+    // Started again, it takes the same address.
+    this.listen = new URL(this.link).host;
+  }
+
+  async stop(): Promise<void> {
+    if (this.child && this.child.exitCode === null) {
+      const exited = once(this.child, "exit");
+      this.child.kill("SIGTERM");
+      await exited;
+    }
+    this.child = undefined;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  async graphql(query: string): Promise<Record<string, unknown>> {
+    const response = await fetch(`${this.base}/graphql`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${this.token}`, "content-type": "application/json" },
+      body: JSON.stringify({ query }),
+    });
+    const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: unknown };
+    expect(errors).toBeUndefined();
+    return data;
+  }
+
+  /** Makes keys named `key 1` and so on. */
+  async createKeys(count: number): Promise<void> {
+    for (let from = 1; from <= count; from += 50) {
+      const names = Array.from({ length: Math.min(50, count - from + 1) }, (_, i) => `key ${from + i}`);
+      await this.graphql(`mutation { ${names.map((name, i) => `k${i}: createApiKey(input: {name: "${name}"}) { apiKey { id } }`).join(" ")} }`);
+    }
+  }
+}
+
+interface Fixtures {
+  server: Server;
+  /** Set where a test takes the server away or the session: the browser itself then says so on the console. */
+  expectFailedLoads: { value: boolean };
+}
+
+export const test = base.extend<Fixtures>({
+  server: async ({}, use) => {
+    const server = new Server();
+    await server.start();
+    await use(server);
+    await server.remove();
+  },
+  expectFailedLoads: async ({}, use) => use({ value: false }),
+  page: async ({ page, server, expectFailedLoads }, use) => {
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      const isFailedLoad = message.text().startsWith("Failed to load resource");
+      if (["error", "warning"].includes(message.type()) && !(isFailedLoad && expectFailedLoads.value)) {
+        complaints.push(`console: ${message.text()}`);
+      }
+    });
+    page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+    page.on("request", (request) => {
+      if (!request.url().startsWith(server.base) && !/^(blob|data):/.test(request.url())) {
+        complaints.push(`a request to another origin: ${request.url()}`);
+      }
+    });
+    await page.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", (event) => {
+        console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`);
+      });
+    });
+    await use(page);
+    expect(complaints).toEqual([]);
+  },
+});
+
+export { expect };
+
+/** Creates a key by hand and gives its secret, which is on the screen. */
+export async function createByHand(page: Page, name: string): Promise<string> {
+  await page.getByRole("link", { name: "Add API Key" }).click();
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("button", { name: "Create key" }).click();
+  await expect(page.getByRole("heading", { name: "API key created" })).toBeVisible();
+  return page.getByLabel("Key", { exact: true }).inputValue();
+}
