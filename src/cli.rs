@@ -140,6 +140,8 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn start_logging(config: &Config) {
+    // What a panic says goes to the log as one line, where whoever reads the log finds it.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     let log = tracing_subscriber::fmt()
         .with_env_filter(config.log_filter.clone())
         .with_writer(io::stderr)

@@ -41,7 +41,8 @@ impl From<Error> for async_graphql::Error {
             Error::NotFound => (code::NOT_FOUND, error.to_string()),
             Error::Unavailable(_) => {
                 tracing::error!(cause = chain(&error), "the database is not available");
-                let message = "The service cannot reach its database. Nothing was lost; try again in a moment.";
+                let message = "The service cannot reach its database; try again in a moment. \
+                    If this was a change, look first whether it was made.";
                 (code::UNAVAILABLE, message.to_owned())
             }
             Error::Internal(_) => {

@@ -11,25 +11,53 @@ use super::error::{code, set};
 /// How validation begins its message about a value.
 pub(super) const INVALID_VALUE: &str = "Invalid value for argument ";
 
-/// Gives an error without a code its code, and `extensions.field` where a value is at fault.
-pub(super) fn explain(error: &mut ServerError, query: &str) {
-    let is_execution_error = !error.path.is_empty();
-    let fed_by_variable = || {
-        let document = parse_query(query).ok()?;
-        let position = error.locations.first()?;
-        find_argument(&document, &|name, value| {
-            (name.pos == *position && has_variable(value, None)).then(String::new)
-        })
-    };
-    // What the reckoning of the complexity alone trips over: a number beyond what the type holds.
-    let is_unreadable = error.message.starts_with("Failed to parse");
-    if is_execution_error || is_unreadable || fed_by_variable().is_some() {
+/// Explains the errors of one request.
+pub(super) struct Explainer<'a> {
+    query: &'a str,
+    unset: &'a [Name],
+    document: Option<ExecutableDocument>,
+}
+
+impl<'a> Explainer<'a> {
+    /// `unset` are the variables that are declared and have no value.
+    pub(super) fn new(query: &'a str, unset: &'a [Name]) -> Self {
+        Self {
+            query,
+            unset,
+            document: None,
+        }
+    }
+
+    /// Gives an error without a code its code, and `extensions.field` where a value is at fault.
+    pub(super) fn explain(&mut self, error: &mut ServerError) {
+        if self.document.is_none() {
+            self.document = parse_query(self.query).ok();
+        }
+        let Some(document) = &self.document else {
+            return set(error, "code", code::GRAPHQL_VALIDATION_FAILED);
+        };
+        let is_execution_error = !error.path.is_empty();
+        // What the reckoning of the complexity alone trips over: a number beyond what the type holds.
+        let is_unreadable = error.message.starts_with("Failed to parse");
+        let is_fed_by_variable = || {
+            let is_at_fault = |name: &Positioned<Name>| error.locations.first() == Some(&name.pos);
+            find_argument(document, &|name, value| {
+                (is_at_fault(name) && has_variable(value, None)).then(String::new)
+            })
+            .is_some()
+        };
+        if !is_execution_error && !is_unreadable && !is_fed_by_variable() {
+            return set(error, "code", code::GRAPHQL_VALIDATION_FAILED);
+        }
         set(error, "code", code::BAD_USER_INPUT);
-        if let Some(field) = field_of_message(&error.message) {
+        let unset = || {
+            self.unset
+                .iter()
+                .find_map(|name| argument_of_variable(document, name))
+        };
+        if let Some(field) = field_of_message(&error.message).or_else(unset) {
             set(error, "field", &field);
         }
-    } else {
-        set(error, "code", code::GRAPHQL_VALIDATION_FAILED);
     }
 }
 

@@ -11,6 +11,9 @@ use super::error::{code, code_of, request_error, set};
 use super::{input, limit};
 use crate::auth::Caller;
 
+/// How many errors an answer tells of.
+const MAX_ERRORS: usize = 20;
+
 /// The parameters of a GraphQL request, however they were transported.
 pub struct Parameters {
     /// The document.
@@ -18,7 +21,7 @@ pub struct Parameters {
     /// Which of its operations to execute.
     pub operation_name: Option<String>,
     /// The values of its variables.
-    pub variables: Variables,
+    pub variables: serde_json::Map<String, serde_json::Value>,
 }
 
 /// An operation that can be executed.
@@ -27,6 +30,8 @@ pub struct Operation {
     /// A second copy, to explain errors with: executing takes the first.
     query: String,
     name: Option<String>,
+    /// Variables that are declared and have no value.
+    unset: Vec<Name>,
     is_query: bool,
 }
 
@@ -44,10 +49,10 @@ impl Operation {
             operation_name,
             variables,
         } = parameters;
-        let mut request = async_graphql::Request::new(query.clone()).variables(variables);
+        let variables = Variables::from_json(serde_json::Value::Object(variables));
+        let mut request = async_graphql::Request::new(query.clone());
         request.operation_name = operation_name;
         let name = request.operation_name.clone();
-        let variables = std::mem::take(&mut request.variables);
         let document = match request.parsed_query() {
             Ok(document) => document,
             Err(error) => return Err(syntax_error(&error)),
@@ -57,6 +62,15 @@ impl Operation {
         if let Some(error) = missing_variable(document, operation, &variables) {
             return Err(error);
         }
+        let declared = operation.variable_definitions.iter();
+        let unset = declared
+            .map(|definition| &definition.node)
+            .filter(|variable| match variables.get(&variable.name.node) {
+                None => variable.default_value.is_none(),
+                Some(value) => *value == Value::Null,
+            })
+            .map(|variable| variable.name.node.clone())
+            .collect();
         let is_query = operation.ty == OperationType::Query;
         let name = name.map(ToString::to_string);
         request.variables = variables;
@@ -64,6 +78,7 @@ impl Operation {
             request,
             query,
             name,
+            unset,
             is_query,
         })
     }
@@ -80,7 +95,12 @@ impl Operation {
 
     /// Executes the operation for a caller. `request_id` is told to the client where the fault is ours.
     pub async fn execute(self, schema: &Schema, caller: Caller, request_id: &str) -> Answer {
-        let Self { request, query, .. } = self;
+        let Self {
+            request,
+            query,
+            unset,
+            ..
+        } = self;
         let mut response = schema.execute(request.data(caller)).await;
         // What has a path happened during execution; what has none was found before it.
         let is_request_error = response.data == Value::Null
@@ -96,13 +116,16 @@ impl Operation {
                     && !message.starts_with("Failed to parse")
             });
         }
+        // A document may have as many mistakes as it has words.
+        response.errors.truncate(MAX_ERRORS);
+        let mut explainer = input::Explainer::new(&query, &unset);
         for error in &mut response.errors {
             match code_of(error) {
                 Some(Value::String(code)) if code == code::INTERNAL => {
                     set(error, "requestId", request_id)
                 }
                 Some(_) => {}
-                None => input::explain(error, &query),
+                None => explainer.explain(error),
             }
         }
         Answer {
@@ -119,6 +142,13 @@ impl Answer {
             response: Response::from_errors(vec![error]),
             is_request_error: true,
         }
+    }
+
+    /// An answer that tells of a fault of ours.
+    pub fn internal_error(request_id: &str) -> Self {
+        let mut error = request_error(code::INTERNAL, "Something went wrong on our side.");
+        set(&mut error, "requestId", request_id);
+        Self::request_error(error)
     }
 
     /// Whether the request was refused before anything was executed.

@@ -4,14 +4,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_graphql::Variables;
 use poem::error::ReadBodyError;
 use poem::http::{Method, StatusCode, header};
 use poem::session::Session;
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
-use serde_json::Value;
+use serde_json::{Map, Value};
+use tracing::Instrument;
 
 use super::App;
 use super::log::{OperationName, RequestId};
@@ -21,6 +22,9 @@ use crate::graphql::{Answer, Operation, Parameters, code, request_error};
 
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A request that is answered without executing anything.
 struct Refusal {
@@ -120,8 +124,19 @@ async fn handle(
         .with_header(header::ALLOW, "POST"));
     }
     let name = operation.name().map(ToOwned::to_owned);
-    let answer = operation.execute(&app.schema, caller, request_id).await;
-    let mut response = respond(&answer, status_of(&answer, media_type), media_type);
+    // As a task of its own, so that a panic ends this request alone and is answered.
+    let work = {
+        let (schema, request_id) = (app.schema.clone(), request_id.to_owned());
+        async move { operation.execute(&schema, caller, &request_id).await }
+    };
+    let mut response = match tokio::spawn(work.in_current_span()).await {
+        Ok(answer) => respond(&answer, status_of(&answer, media_type), media_type),
+        Err(panic) => {
+            tracing::error!(%panic, "a request ended in a panic");
+            let answer = Answer::internal_error(request_id);
+            respond(&answer, StatusCode::INTERNAL_SERVER_ERROR, media_type)
+        }
+    };
     if let Some(name) = name {
         response.extensions_mut().insert(OperationName(name));
     }
@@ -176,9 +191,13 @@ async fn parameters_of_body(request: &Request, body: Body) -> Result<Parameters,
             message,
         ));
     }
-    let bytes = body
-        .into_bytes_limit(MAX_BODY)
+    let whole_body = tokio::time::timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_BODY));
+    let bytes = whole_body
         .await
+        .map_err(|_| {
+            let message = "The body did not arrive in time.";
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, code::BAD_USER_INPUT, message)
+        })?
         .map_err(|error| match error {
             ReadBodyError::PayloadTooLarge => {
                 let message = format!("The body is larger than {MAX_BODY} bytes.");
@@ -230,8 +249,8 @@ fn parameters(mut take: impl FnMut(&str) -> Option<Value>) -> Result<Parameters,
         Some(_) => return wrong("operationName", "a string or null"),
     };
     let variables = match take("variables") {
-        None | Some(Value::Null) => Variables::default(),
-        Some(variables @ Value::Object(_)) => Variables::from_json(variables),
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(variables)) => variables,
         Some(_) => return wrong("variables", "an object or null"),
     };
     match take("extensions") {

@@ -36,20 +36,18 @@ const ROUTES: [&str; 11] = [
 
 /// Calls the endpoint, then logs what came of it.
 pub(super) async fn log<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> Result<Response> {
-    let started = Instant::now();
     let id = Uuid::now_v7().simple().to_string();
-    let method = known_method(request.method());
-    let path = request.uri().path();
-    let route = if path.starts_with("/assets/") {
-        "/assets/*"
-    } else {
-        let known = ROUTES.into_iter().find(|route| *route == path);
-        known.unwrap_or("(none)")
-    };
     request.set_data(RequestId(id.clone()));
-    let span = tracing::info_span!("request", request_id = id);
+    let mut line = Line {
+        span: tracing::info_span!("request", request_id = id),
+        started: Instant::now(),
+        method: known_method(request.method()),
+        route: known_route(request.uri().path()),
+        operation: None,
+        status: CLIENT_WENT_AWAY,
+    };
 
-    let mut response = match endpoint.call(request).instrument(span.clone()).await {
+    let mut response = match endpoint.call(request).instrument(line.span.clone()).await {
         Ok(answer) => answer.into_response(),
         Err(error) => error.into_response(),
     };
@@ -65,11 +63,46 @@ pub(super) async fn log<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> 
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
 
-    let operation = response.data::<OperationName>().map(|name| name.0.as_str());
-    let status = response.status().as_u16();
-    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(method, route, operation, status, duration_us, "request"));
+    line.operation = response.data::<OperationName>().map(|name| name.0.clone());
+    line.status = response.status().as_u16();
     Ok(response)
+}
+
+/// What is logged where the client closed the connection before there was an answer, as nginx does.
+const CLIENT_WENT_AWAY: u16 = 499;
+
+/// The line of one request, written when it is dropped, which is also where a client went away.
+struct Line {
+    span: tracing::Span,
+    started: Instant,
+    method: &'static str,
+    route: &'static str,
+    operation: Option<String>,
+    status: u16,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let Self {
+            method,
+            route,
+            operation,
+            status,
+            ..
+        } = self;
+        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.span
+            .in_scope(|| tracing::info!(method, route, operation, status, duration_us, "request"));
+    }
+}
+
+/// The route of a path, which is logged in its place.
+fn known_route(path: &str) -> &'static str {
+    if path.starts_with("/assets/") {
+        return "/assets/*";
+    }
+    let known = ROUTES.into_iter().find(|route| *route == path);
+    known.unwrap_or("(none)")
 }
 
 /// The name of a method that HTTP defines; a client may send any word.

@@ -7,6 +7,7 @@ mod log;
 mod media;
 mod pages;
 mod session;
+mod socket;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use poem::listener::TcpAcceptor;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Route, get, post};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use crate::auth::LocalToken;
@@ -24,12 +26,11 @@ use crate::key::service::Service;
 
 /// How long requests may go on after a signal to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
-/// How long a connection may be silent. Longer than the usual 60 s of a proxy, so that the proxy closes first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// A server that listens.
 pub struct Server {
-    acceptor: TcpAcceptor,
+    acceptor: socket::PatientAcceptor,
+    stop: StopSignal,
     address: SocketAddr,
     public_url: Url,
     app: Arc<App>,
@@ -68,7 +69,8 @@ impl Server {
             has_graphiql,
         };
         Ok(Self {
-            acceptor: TcpAcceptor::from_std(listener)?,
+            acceptor: socket::PatientAcceptor::new(TcpAcceptor::from_std(listener)?),
+            stop: StopSignal::new()?,
             address,
             public_url,
             app: Arc::new(app),
@@ -88,10 +90,13 @@ impl Server {
     pub async fn run(self) -> io::Result<()> {
         tracing::info!(address = %self.address, "listening");
         let is_https = self.public_url.scheme() == "https";
-        let stop = stop_signal()?;
         poem::Server::new_with_acceptor(self.acceptor)
-            .idle_timeout(IDLE_TIMEOUT)
-            .run_with_graceful_shutdown(routes(self.app, is_https), stop, Some(SHUTDOWN_GRACE))
+            .idle_timeout(socket::READ_TIMEOUT)
+            .run_with_graceful_shutdown(
+                routes(self.app, is_https),
+                self.stop.received(),
+                Some(SHUTDOWN_GRACE),
+            )
             .await?;
         tracing::info!("stopped");
         Ok(())
@@ -118,16 +123,25 @@ fn routes(app: Arc<App>, is_https: bool) -> impl Endpoint {
         .around(log::log)
 }
 
-/// Resolves at the first SIGTERM or SIGINT from now on.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+/// SIGTERM and SIGINT, from the moment that this is made.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn received(mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
         tracing::info!("stopping: no new connections; waiting for what runs");
-    })
+    }
 }

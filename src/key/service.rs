@@ -50,12 +50,12 @@ impl Service {
             created_by: caller.subject().to_owned(),
         };
         let creation = ApiKeyCreation {
-            api_key: &api_key,
+            api_key: api_key.clone(),
             digest: secret.digest(),
             event_id: self.clock.id(created_at),
             credential: caller.credential().as_str(),
         };
-        self.store.api_key_insert(&creation).await?;
+        self.store.api_key_insert(creation).await?;
         Ok(CreatedApiKey { api_key, secret })
     }
 
@@ -65,13 +65,13 @@ impl Service {
         let at = self.clock.now();
         let deletion = ApiKeyDeletion {
             id,
-            owner: caller.owner(),
+            owner: caller.owner().clone(),
             event_id: self.clock.id(at),
-            actor: caller.subject(),
+            actor: caller.subject().to_owned(),
             credential: caller.credential().as_str(),
             at,
         };
-        if self.store.api_key_delete(&deletion).await? {
+        if self.store.api_key_delete(deletion).await? {
             Ok(())
         } else {
             Err(Error::NotFound)

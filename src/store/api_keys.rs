@@ -19,9 +19,9 @@ use crate::key::page::{End, Page, PageRequest};
 use crate::key::secret::Digest;
 
 /// All that is written when a key is made.
-pub struct ApiKeyCreation<'a> {
+pub struct ApiKeyCreation {
     /// The key as it will be listed.
-    pub api_key: &'a ApiKey,
+    pub api_key: ApiKey,
     /// What is kept of its secret.
     pub digest: Digest,
     /// The id of the event.
@@ -31,15 +31,15 @@ pub struct ApiKeyCreation<'a> {
 }
 
 /// All that is needed to delete a key.
-pub struct ApiKeyDeletion<'a> {
+pub struct ApiKeyDeletion {
     /// Which key.
     pub id: KeyId,
     /// Whose it must be.
-    pub owner: &'a Owner,
+    pub owner: Owner,
     /// The id of the event.
     pub event_id: Uuid,
     /// Who deletes it.
-    pub actor: &'a str,
+    pub actor: String,
     /// How they proved who they are.
     pub credential: &'static str,
     /// When.
@@ -171,37 +171,42 @@ const NO_CHANGES: &str = "[]";
 
 impl Store {
     /// Writes a key, its secret's digest and the `CREATED` event, all or nothing.
-    pub async fn api_key_insert(&self, creation: &ApiKeyCreation<'_>) -> Result<(), Error> {
-        let api_key = creation.api_key;
-        let id = DbUuid(api_key.id.into());
-        let created_at = DbInstant(api_key.created_at);
-        let key_row = NewApiKeyRow {
-            id,
-            owner: api_key.owner.as_str(),
-            name: api_key.name.as_str(),
-            created_at,
-            created_by: &api_key.created_by,
-        };
-        let secret_row = NewSecretRow {
-            digest: creation.digest.as_bytes(),
-            api_key_id: id,
-            hint: &api_key.hint,
-            created_at,
-        };
-        let event_row = NewEventRow {
-            id: DbUuid(creation.event_id),
-            api_key_id: id,
-            api_key_name: api_key.name.as_str(),
-            owner: api_key.owner.as_str(),
-            actor: &api_key.created_by,
-            credential: creation.credential,
-            action: "CREATED",
-            at: created_at,
-            changes: NO_CHANGES,
-        };
+    pub async fn api_key_insert(&self, creation: ApiKeyCreation) -> Result<(), Error> {
         on_both!(
             self,
             write | conn | {
+                let ApiKeyCreation {
+                    api_key,
+                    digest,
+                    event_id,
+                    credential,
+                } = &creation;
+                let id = DbUuid(api_key.id.into());
+                let created_at = DbInstant(api_key.created_at);
+                let key_row = NewApiKeyRow {
+                    id,
+                    owner: api_key.owner.as_str(),
+                    name: api_key.name.as_str(),
+                    created_at,
+                    created_by: &api_key.created_by,
+                };
+                let secret_row = NewSecretRow {
+                    digest: digest.as_bytes(),
+                    api_key_id: id,
+                    hint: &api_key.hint,
+                    created_at,
+                };
+                let event_row = NewEventRow {
+                    id: DbUuid(*event_id),
+                    api_key_id: id,
+                    api_key_name: api_key.name.as_str(),
+                    owner: api_key.owner.as_str(),
+                    actor: &api_key.created_by,
+                    credential,
+                    action: "CREATED",
+                    at: created_at,
+                    changes: NO_CHANGES,
+                };
                 diesel::insert_into(api_keys::table)
                     .values(&key_row)
                     .execute(conn)
@@ -223,7 +228,7 @@ impl Store {
     /// Removes a key with its secrets and leaves a `DELETED` event, all or nothing.
     ///
     /// `false`, and nothing done, where the owner has no such key.
-    pub async fn api_key_delete(&self, deletion: &ApiKeyDeletion<'_>) -> Result<bool, Error> {
+    pub async fn api_key_delete(&self, deletion: ApiKeyDeletion) -> Result<bool, Error> {
         let id = DbUuid(deletion.id.into());
         on_both!(
             self,
@@ -243,7 +248,7 @@ impl Store {
                     api_key_id: id,
                     api_key_name: &name,
                     owner: deletion.owner.as_str(),
-                    actor: deletion.actor,
+                    actor: &deletion.actor,
                     credential: deletion.credential,
                     action: "DELETED",
                     at: DbInstant(deletion.at),
@@ -261,6 +266,7 @@ impl Store {
 
     /// One key of an owner.
     pub async fn api_key_find(&self, owner: &Owner, id: KeyId) -> Result<Option<ApiKey>, Error> {
+        let owner = owner.clone();
         on_both!(
             self,
             read | conn | {
@@ -298,6 +304,7 @@ impl Store {
             End::Last => request.before.map(|id| (u128::MIN, number(id))),
         };
         let beyond = beyond.map(|(from, to)| KeysBetween::new(owner, from, to));
+        let PageRequest { size, end, .. } = *request;
 
         on_both!(
             self,
@@ -306,16 +313,15 @@ impl Store {
                     .filter(page)
                     .select(ApiKeyRow::as_select())
                     .into_boxed();
-                let query = match request.end {
+                let query = match end {
                     End::First => query.order((api_keys::owner.desc(), api_keys::id.desc())),
                     End::Last => query.order((api_keys::owner.asc(), api_keys::id.asc())),
                 };
                 // One more than asked for, to know whether there is more.
-                let mut rows: Vec<ApiKeyRow> =
-                    query.limit(i64::from(request.size) + 1).load(conn).await?;
-                let has_more = rows.len() > request.size as usize;
-                rows.truncate(request.size as usize);
-                if request.end == End::Last {
+                let mut rows: Vec<ApiKeyRow> = query.limit(i64::from(size) + 1).load(conn).await?;
+                let has_more = rows.len() > size as usize;
+                rows.truncate(size as usize);
+                if end == End::Last {
                     rows.reverse();
                 }
 
@@ -331,7 +337,7 @@ impl Store {
                         .is_some(),
                 };
 
-                let (has_next, has_previous) = match request.end {
+                let (has_next, has_previous) = match end {
                     End::First => (has_more, has_beyond),
                     End::Last => (has_beyond, has_more),
                 };
@@ -347,6 +353,7 @@ impl Store {
 
     /// How many keys an owner has.
     pub async fn api_keys_count(&self, owner: &Owner) -> Result<i64, Error> {
+        let owner = owner.clone();
         on_both!(
             self,
             read | conn | {
@@ -358,5 +365,44 @@ impl Store {
             }
         )
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+    use diesel::sql_types::Text;
+    use diesel::sqlite::{Sqlite, SqliteConnection};
+
+    use super::*;
+
+    #[derive(QueryableByName)]
+    struct Plan {
+        #[diesel(sql_type = Text)]
+        detail: String,
+    }
+
+    /// PostgreSQL's side is a scenario, which counts the rows that are read.
+    #[test]
+    fn sqlite_reads_a_page_by_the_index_on_owner_and_id() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        let tables = include_str!("../../migrations/sqlite/2026-11-24-000000_api_keys/up.sql");
+        connection.batch_execute(tables).unwrap();
+        let owner = Owner::parse("somebody").unwrap();
+        let page = api_keys::table
+            .filter(KeysBetween::new(&owner, 0, u128::MAX))
+            .select(ApiKeyRow::as_select())
+            .order((api_keys::owner.desc(), api_keys::id.desc()))
+            .limit(21);
+        let sql = diesel::debug_query::<Sqlite, _>(&page).to_string();
+        let sql = sql.split(" -- binds").next().unwrap();
+        let explain = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan: Vec<Plan> = diesel::RunQueryDsl::load(explain, &mut connection).unwrap();
+        let plan: Vec<String> = plan.into_iter().map(|step| step.detail).collect();
+        assert_eq!(
+            plan[0],
+            "SEARCH api_keys USING INDEX api_keys_owner_id ((owner,id)>(?,?) AND (owner,id)<(?,?))"
+        );
+        assert!(!plan.iter().any(|step| step.contains("SCAN")), "{plan:?}");
     }
 }

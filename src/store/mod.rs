@@ -13,8 +13,10 @@ mod sqlite;
 mod types;
 mod url;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::prelude::*;
 use diesel_async::AsyncPgConnection;
 use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::deadpool::Pool;
@@ -23,13 +25,17 @@ pub use api_keys::{ApiKeyCreation, ApiKeyDeletion};
 pub use error::{Error, OpenError};
 pub use url::{BadDatabaseUrl, DatabaseUrl};
 
-/// How long a call of the store may take in all: waiting for a connection, connecting, and the queries. Then it
-/// is [`Error::Unavailable`].
+/// How long a caller waits for the store in all; then it is [`Error::Unavailable`]. Longer than the two below together,
+/// so that what was answered so does not happen afterwards.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long work waits for a connection.
+const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// How long work waits for the database, once it has a connection.
+const DATABASE_WAIT: Duration = Duration::from_secs(4);
 
 /// An open database whose tables are those of this version.
 pub struct Store {
-    backend: Backend,
+    backend: Arc<Backend>,
 }
 
 enum Backend {
@@ -41,43 +47,58 @@ enum Backend {
 ///
 /// `on_both!(store, read |conn| …)` takes any connection; `on_both!(store, write |conn| …)` runs its block as one
 /// transaction, and starts it as a writer: a transaction of SQLite that reads before it writes fails when another
-/// wrote in between, however long it would wait. The block is async, may use `?` on Diesel's results and
-/// gives a `QueryResult`. A future that is dropped halfway leaves no half-done transaction: the pool throws away a
-/// connection that comes back with one.
+/// wrote in between, however long it would wait. The block is async, owns what it uses, may use `?` on Diesel's
+/// results and gives a `QueryResult`.
+///
+/// The work is a task of its own and goes to its end when the caller goes away: a transaction that is dropped halfway
+/// would keep its locks for as long as its connection waits in the pool. A connection to PostgreSQL that does not
+/// answer in time is closed and not given back.
 macro_rules! on_both {
     ($store:expr, read |$conn:ident| $body:expr) => {
-        $crate::store::within_deadline(async {
-            match &$store.backend {
-                $crate::store::Backend::Sqlite(database) => {
-                    let $conn = &mut database.readers.get().await?;
-                    Ok($body)
-                }
-                $crate::store::Backend::Postgres(pool) => {
-                    let $conn = &mut pool.get().await?;
-                    Ok($body)
-                }
-            }
-        })
+        $crate::store::on_both!(@run $store,
+            sqlite: |database| {
+                let $conn = &mut $crate::store::in_time($crate::store::CONNECTION_WAIT, database.readers.get()).await??;
+                Ok($body)
+            },
+            postgres: |connection| {
+                let $conn = &mut *connection;
+                Ok($body)
+            })
     };
     ($store:expr, write |$conn:ident| $body:expr) => {
-        $crate::store::within_deadline(async {
-            match &$store.backend {
-                $crate::store::Backend::Sqlite(database) => {
-                    let mut connection = database.writer.get().await?;
-                    let work = connection.immediate_transaction(async |$conn| $body);
-                    Ok(work.await?)
+        $crate::store::on_both!(@run $store,
+            sqlite: |database| {
+                let mut connection = $crate::store::in_time($crate::store::CONNECTION_WAIT, database.writer.get()).await??;
+                Ok(connection.immediate_transaction(async |$conn| $body).await?)
+            },
+            postgres: |connection| {
+                let work = async |$conn: &mut diesel_async::AsyncPgConnection| $body;
+                Ok(diesel_async::AsyncConnection::transaction(connection, work).await?)
+            })
+    };
+    (@run $store:expr, sqlite: |$database:ident| $sqlite:expr, postgres: |$connection:ident| $postgres:expr) => {{
+        let backend = ::std::sync::Arc::clone(&$store.backend);
+        $crate::store::to_its_end(async move {
+            match &*backend {
+                $crate::store::Backend::Sqlite($database) => {
+                    $database.check_file()?;
+                    $sqlite
                 }
                 $crate::store::Backend::Postgres(pool) => {
-                    let mut connection = pool.get().await?;
-                    let work = diesel_async::AsyncConnection::transaction(
-                        &mut *connection,
-                        async |$conn| $body,
-                    );
-                    Ok(work.await?)
+                    let mut pooled = $crate::store::in_time($crate::store::CONNECTION_WAIT, pool.get()).await??;
+                    let work = async {
+                        let $connection = &mut *pooled;
+                        $postgres
+                    };
+                    let outcome = $crate::store::in_time($crate::store::DATABASE_WAIT, work).await;
+                    if outcome.is_err() {
+                        drop(::diesel_async::pooled_connection::deadpool::Object::take(pooled));
+                    }
+                    outcome?
                 }
             }
         })
-    };
+    }};
 }
 use on_both;
 
@@ -90,17 +111,21 @@ impl Store {
             DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path).await?),
             DatabaseUrl::Postgres(url) => Backend::Postgres(postgres::open(url).await?),
         };
-        Ok(Self { backend })
+        Ok(Self {
+            backend: Arc::new(backend),
+        })
     }
 
-    /// Asks the database for an answer, any answer.
+    /// Asks the database whether it can still read its tables.
     pub async fn ping(&self) -> Result<(), Error> {
         on_both!(
             self,
             read | conn | {
-                diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
-                    .get_result::<i32>(conn)
-                    .await?
+                schema::api_keys::table
+                    .select(schema::api_keys::name)
+                    .first::<String>(conn)
+                    .await
+                    .optional()?
             }
         )
         .await
@@ -108,9 +133,19 @@ impl Store {
     }
 }
 
-async fn within_deadline<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    match tokio::time::timeout(DEADLINE, work).await {
+/// Waits for `work`, within `limit`.
+async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::time::timeout(limit, work)
+        .await
+        .map_err(|elapsed| Error::Unavailable(Box::new(elapsed)))
+}
+
+/// Runs `work` as a task, whose result is waited for within the deadline.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match in_time(DEADLINE, tokio::spawn(work)).await? {
         Ok(result) => result,
-        Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
+        Err(panicked) => Err(Error::Unexpected(Box::new(panicked))),
     }
 }

@@ -4,6 +4,7 @@ mod tls;
 
 use std::time::Duration;
 
+use diesel::sql_types::{BigInt, Bool};
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{
@@ -14,25 +15,37 @@ use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::DEADLINE;
 use super::error::OpenError;
 use super::migrate;
 use crate::key::error::chain;
 
+const NOT_A_URL: &str = "is not a PostgreSQL URL; it must be like postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE, \
+    with special characters in the password percent-encoded (@ as %40)";
+
 const CONNECTIONS: usize = 16;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The server itself ends what the client no longer waits for (`DEADLINE` is as long).
-const SESSION_SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '8s';
-    SET idle_in_transaction_session_timeout = '30s'";
+/// The server itself ends what the client no longer waits for (`DATABASE_WAIT`).
+const SESSION_SETTINGS: &str =
+    "SET statement_timeout = '4s'; SET idle_in_transaction_session_timeout = '10s'";
 
 /// Serialises the migrations of replicas that start together. The number is the ASCII of `apikeys`.
 const MIGRATION_LOCK: i64 = 0x61_70_69_6b_65_79_73;
 
 pub(super) async fn open(url: &str) -> Result<Pool<AsyncPgConnection>, OpenError> {
+    let unusable = |problem: &str| OpenError::Unusable(problem.to_owned());
     let (url, tls) = tls::from_url(url).map_err(OpenError::Unusable)?;
-    let mut config: Config = url.parse().map_err(|error| {
-        OpenError::Unusable(format!("is not a PostgreSQL URL: {}", chain(&error)))
-    })?;
+    // The parser's own message is not passed on: where a password holds an @ or a ?, it repeats a part of it.
+    let mut config: Config = url.parse().map_err(|_| unusable(NOT_A_URL))?;
+    if has_stray_at_sign(&url) {
+        return Err(unusable(NOT_A_URL));
+    }
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(unusable(
+            "names no host; it must be like postgres://USER@HOST/NAME",
+        ));
+    }
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIMEOUT);
     }
@@ -45,15 +58,28 @@ pub(super) async fn open(url: &str) -> Result<Pool<AsyncPgConnection>, OpenError
     tls.warn_if_risky(&config);
     let tls = tls.connector().map_err(OpenError::Unusable)?;
 
-    let unreachable = |error: ConnectionError| {
+    let unreachable = |error: &dyn std::fmt::Display| {
         OpenError::Unreachable(format!(
             "cannot reach PostgreSQL at {}: {error}",
             hosts(&config)
         ))
     };
-    let connection = connect(&config, tls.clone()).await.map_err(unreachable)?;
+    // The timeout for connecting ends where the connection is; a server may then say nothing.
+    let connection = tokio::time::timeout(DEADLINE, connect(&config, tls.clone()))
+        .await
+        .map_err(|_| unreachable(&"it accepts connections and does not answer"))?
+        .map_err(|error| unreachable(&error))?;
     migrate_under_lock(connection).await?;
     pool(config, tls)
+}
+
+/// Whether an `@` stands where it must be percent-encoded: the parser ends the credentials at the first one.
+fn has_stray_at_sign(url: &str) -> bool {
+    let (before_options, options) = url.split_once('?').unwrap_or((url, ""));
+    match before_options.matches('@').count() {
+        0 => options.contains('@'),
+        count => count > 1,
+    }
 }
 
 async fn connect(config: &Config, tls: MakeRustlsConnect) -> ConnectionResult<AsyncPgConnection> {
@@ -66,14 +92,20 @@ async fn connect(config: &Config, tls: MakeRustlsConnect) -> ConnectionResult<As
 
 async fn migrate_under_lock(mut connection: AsyncPgConnection) -> Result<(), OpenError> {
     // The lock belongs to the session: it ends with the connection, however this function ends.
-    diesel::sql_query("SELECT pg_advisory_lock($1)")
-        .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
-        .execute(&mut connection)
+    let is_free = diesel::dsl::sql::<Bool>("SELECT pg_try_advisory_lock(")
+        .bind::<BigInt, _>(MIGRATION_LOCK)
+        .sql(")")
+        .get_result::<bool>(&mut connection)
         .await?;
-    migrate::run(
-        migrate::POSTGRES,
-        &mut AsyncMigrationHarness::new(connection),
-    )
+    if !is_free {
+        tracing::info!("another server is migrating the database; waiting for it");
+        diesel::sql_query("SELECT pg_advisory_lock($1)")
+            .bind::<BigInt, _>(MIGRATION_LOCK)
+            .execute(&mut connection)
+            .await?;
+    }
+    let mut harness = AsyncMigrationHarness::new(connection);
+    migrate::run(migrate::POSTGRES, &mut harness)
 }
 
 fn pool(config: Config, tls: MakeRustlsConnect) -> Result<Pool<AsyncPgConnection>, OpenError> {

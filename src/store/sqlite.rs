@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
@@ -12,14 +12,18 @@ use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use url::Url;
 
-use super::error::OpenError;
+use super::error::{Error, OpenError};
 use super::migrate;
 
 pub(super) type Connection = SyncConnectionWrapper<SqliteConnection>;
 
 /// The connections to one file.
 pub(super) struct Database {
+    path: PathBuf,
+    /// The device and number of the file that was opened.
+    file: (u64, u64),
     /// The one that writes. Writers queue here, in order, rather than at the file's lock.
     pub(super) writer: Pool<Connection>,
     /// Those that read. In WAL mode they neither wait for the writer nor hold it up.
@@ -28,28 +32,49 @@ pub(super) struct Database {
 
 const READERS: usize = 4;
 
-/// The busy timeout comes first: the other statements may have to wait for another process. `FULL` makes what was
+/// The busy timeout (`DATABASE_WAIT`) comes first: the other statements may have to wait for another process. `FULL` makes what was
 /// acknowledged survive a loss of power.
-const PRAGMAS: &str = "PRAGMA busy_timeout = 5000;
+const PRAGMAS: &str = "PRAGMA busy_timeout = 4000;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;";
 
+impl Database {
+    /// Whether the file is still the one that was opened. Where it was removed or replaced, SQLite would go on to read
+    /// and write what has no name any more, and all of it would be lost.
+    pub(super) fn check_file(&self) -> Result<(), Error> {
+        match file_number(&self.path) {
+            Ok(file) if file == self.file => Ok(()),
+            Ok(_) => Err(Error::Unavailable(
+                "the database file was replaced; restart to use it".into(),
+            )),
+            Err(error) => Err(Error::Unavailable(Box::new(error))),
+        }
+    }
+}
+
 pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
     let path = std::path::absolute(path)
         .map_err(|error| OpenError::Unusable(format!("names no usable path: {error}")))?;
-    let file = path.clone();
-    tokio::task::spawn_blocking(move || prepare(&file))
+    let prepared = path.clone();
+    let file = tokio::task::spawn_blocking(move || prepare(&prepared))
         .await
         .map_err(|error| OpenError::Migration(error.to_string()))??;
     Ok(Database {
         writer: pool(&path, 1, "")?,
         readers: pool(&path, READERS, "PRAGMA query_only = ON;")?,
+        path,
+        file,
     })
 }
 
+fn file_number(path: &Path) -> std::io::Result<(u64, u64)> {
+    let metadata = std::fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
 /// Makes the file where there is none, and brings its tables up to date.
-fn prepare(path: &Path) -> Result<(), OpenError> {
+fn prepare(path: &Path) -> Result<(u64, u64), OpenError> {
     let cannot = |doing: &str, why: &dyn std::fmt::Display| {
         OpenError::Unusable(format!("cannot {doing} {}: {why}", path.display()))
     };
@@ -72,14 +97,16 @@ fn prepare(path: &Path) -> Result<(), OpenError> {
         tracing::warn!(path = %path.display(), "other users of this machine may read the database; chmod 600 it");
     }
     // Migrations of two processes that start together wait for each other here.
-    connection.exclusive_transaction(|connection| migrate::run(migrate::SQLITE, connection))
+    connection.exclusive_transaction(|connection| migrate::run(migrate::SQLITE, connection))?;
+    file_number(path).map_err(|error| cannot("open", &error))
 }
 
 fn connect(path: &Path, more_pragmas: &str) -> ConnectionResult<SqliteConnection> {
-    let path = path
-        .to_str()
-        .ok_or_else(|| ConnectionError::InvalidConnectionUrl("the path is not UTF-8".into()))?;
-    let mut connection = SqliteConnection::establish(path)?;
+    // As a URI, so that a file that is gone is not made anew, empty.
+    let mut uri = Url::from_file_path(path)
+        .map_err(|()| ConnectionError::InvalidConnectionUrl("the path is not absolute".into()))?;
+    uri.set_query(Some("mode=rw"));
+    let mut connection = SqliteConnection::establish(uri.as_str())?;
     connection
         .batch_execute(PRAGMAS)
         .and_then(|()| connection.batch_execute(more_pragmas))

@@ -100,6 +100,17 @@ pub async fn a_mistake_in_the_configuration_is_one_line_and_exit_code_2(test: Te
             "DATABASE_URL",
             "postgres://u@h/d?sslmode=verify-full&sslrootcert=/no/such/file",
         ),
+        ("DATABASE_URL", "postgres://u@h/d?sslrootcert=/no/such/file"),
+        (
+            "DATABASE_URL",
+            "postgres://u:Passw0rd@hunter2-hunter2-hunter2@127.0.0.1/d",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:1234?hunter2-hunter2-hunter2@h/d",
+        ),
+        ("DATABASE_URL", "postgresql:///d"),
+        ("APIKEYS_GRAPHIQL", "maybe"),
         ("APIKEYS_LISTEN", "8080"),
         ("APIKEYS_LISTEN", "127.0.0.1:99999"),
         ("APIKEYS_LISTEN", ""),
@@ -252,6 +263,7 @@ pub async fn help_names_every_variable(test: Test) {
             "APIKEYS_PUBLIC_URL",
             "APIKEYS_LOCAL_TOKEN",
             "APIKEYS_KEY_PREFIX",
+            "APIKEYS_GRAPHIQL",
             "APIKEYS_LOG",
             "RUST_LOG",
         ] {

@@ -327,13 +327,12 @@ pub async fn nothing_about_keys_may_be_cached(test: Test) {
             .query(&[("query", VIEWER)]),
     );
     let get = Answer::of(get).await.unwrap();
-    let home = Answer::of(client.http.get(client.url("/"))).await.unwrap();
     let signed_in = Answer::of(client.http.get(&server.link)).await.unwrap();
     let nowhere = Answer::of(client.http.get(client.url("/nowhere")))
         .await
         .unwrap();
     assert_eq!(nowhere.status, 404);
-    for answer in [good, refused, get, home, signed_in, nowhere] {
+    for answer in [good, refused, get, signed_in, nowhere] {
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("x-request-id").len(), 32);
@@ -357,4 +356,94 @@ pub async fn every_audit_of_graphql_http_is_ok(test: Test) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(printed.contains("61 of 61 audits ok"), "{printed}");
+}
+
+pub async fn the_page_is_embedded_compressed_and_strict(test: Test) {
+    let server = test.server_with(&[("RUST_LOG", "info")]).await;
+    let client = server.stranger();
+    let get = async |path: &str, headers: &[(&str, &str)]| {
+        let mut request = client.http.get(client.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    };
+    let header = |response: &reqwest::Response, name: &str| {
+        let value = response.headers().get(name);
+        value.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+    };
+    for path in ["/", "/new", "/graphiql"] {
+        let page = get(path, &[]).await;
+        assert_eq!(page.status(), 200);
+        assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
+        assert_eq!(header(&page, "cache-control"), "no-cache");
+        assert_eq!(header(&page, "referrer-policy"), "no-referrer");
+        assert_eq!(header(&page, "x-content-type-options"), "nosniff");
+        let policy = header(&page, "content-security-policy");
+        for part in [
+            "default-src 'none'",
+            "script-src 'self';",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.contains(part), "{part} in {policy}");
+        }
+        let etag = header(&page, "etag");
+        let html = page.text().await.unwrap();
+        let again = get(path, &[("if-none-match", &etag)]).await;
+        assert_eq!(again.status(), 304);
+        assert_eq!(again.text().await.unwrap(), "");
+
+        let script = html
+            .split("src=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        assert!(script.starts_with("/assets/"), "{script}");
+        let plain = get(script, &[]).await;
+        assert_eq!(
+            header(&plain, "cache-control"),
+            "public, max-age=31536000, immutable"
+        );
+        assert_eq!(
+            header(&plain, "content-type"),
+            "text/javascript; charset=utf-8"
+        );
+        assert_eq!(header(&plain, "vary"), "accept-encoding");
+        assert_eq!(header(&plain, "content-encoding"), "");
+        let plain = plain.bytes().await.unwrap().len();
+        for (accepted, coding) in [
+            ("gzip, deflate, br", "br"),
+            ("gzip", "gzip"),
+            ("br;q=0, gzip", "gzip"),
+            ("zstd", ""),
+        ] {
+            let packed = get(script, &[("accept-encoding", accepted)]).await;
+            assert_eq!(header(&packed, "content-encoding"), coding, "{accepted}");
+            let size = packed.bytes().await.unwrap().len();
+            assert!(
+                (size < plain) != coding.is_empty(),
+                "{accepted}: {size} of {plain}"
+            );
+        }
+    }
+    for path in [
+        "/assets/nothing.js",
+        "/assets/",
+        "/index.html.br",
+        "/assets/../Cargo.toml",
+    ] {
+        assert_eq!(get(path, &[]).await.status(), 404, "{path}");
+    }
+    assert_eq!(get("/favicon.ico", &[]).await.status(), 200);
+    let off = test.server_with(&[("APIKEYS_GRAPHIQL", "off")]).await;
+    let graphiql = off
+        .stranger()
+        .http
+        .get(format!("{}/graphiql", off.base))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(graphiql.status(), 404);
 }

@@ -255,6 +255,15 @@ pub async fn wrong_input_names_its_argument(test: Test) {
         Some("name"),
     )
     .await;
+    let nested = "mutation($name: String) { createApiKey(input: {name: $name}) { secret } }";
+    check(nested, json!({}), "BAD_USER_INPUT", Some("name")).await;
+    check(
+        nested,
+        json!({"name": null}),
+        "BAD_USER_INPUT",
+        Some("name"),
+    )
+    .await;
     check(
         create,
         json!({"input": {"name": "x", "nam": "y"}}),
@@ -351,6 +360,13 @@ pub async fn clients_that_go_away_harm_nobody(test: Test) {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     leaving.shutdown().await;
     drop(blocker);
+    // What they left behind holds no lock, though this server writes nothing more: another process can write.
+    let made = test.run(
+        &["create-key", "--owner", "another", "--name", "process"],
+        &[],
+    );
+    assert_eq!(made.await.code, Some(0));
+    drop(test.database.block_writers().await);
 
     // Every connection is whole again, and what was left behind is a key with its event, or nothing.
     let mut work = tokio::task::JoinSet::new();

@@ -74,7 +74,8 @@ fn main() -> ExitCode {
         owners::two_owners_cannot_see_each_other,
         pages::a_thousand_keys_are_met_exactly_once_while_others_come_and_go,
         pages::page_info_and_counts_are_right,
-        running::sigterm_finishes_what_runs_and_exits_0,
+        running::a_signal_finishes_what_runs_and_exits_0,
+        running::a_signal_right_after_the_start_exits_0,
         sessions::the_link_opens_a_session_and_signing_out_ends_it,
         sessions::a_wrong_link_opens_nothing,
     );
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         cli::the_schema_in_the_repository_is_the_one_served,
         cli::help_names_every_variable,
         database::the_sqlite_file_is_its_owners_alone,
+        outage::a_file_that_goes_away_is_an_outage,
     );
     trials!(
         trials,
@@ -95,12 +97,14 @@ fn main() -> ExitCode {
         postgres::a_page_reads_its_own_rows_alone,
         postgres::sslmode_means_what_libpq_says,
         postgres::a_server_that_does_not_answer_is_an_outage,
+        postgres::a_server_that_accepts_and_says_nothing_is_reported_at_start,
     );
     trials!(
         trials,
         &[Kind::Sqlite, Kind::Postgres],
         true,
-        http_rules::every_audit_of_graphql_http_is_ok
+        http_rules::every_audit_of_graphql_http_is_ok,
+        http_rules::the_page_is_embedded_compressed_and_strict,
     );
 
     let all = std::env::var("APIKEYS_TEST").is_ok_and(|value| value == "all");

@@ -62,3 +62,36 @@ pub async fn an_outage_is_called_one_and_ends(test: Test) {
     client.create("after").await;
     assert_eq!(client.delete(&id).await.code(), "(no code)");
 }
+
+pub async fn a_file_that_goes_away_is_an_outage(test: Test) {
+    let server = test.server().await;
+    let client = server.client();
+    let (id, _) = client.create("before").await;
+    let Database::Sqlite(path) = &test.database else {
+        panic!("a scenario of SQLite");
+    };
+    let elsewhere = test.folder().join("moved away");
+    std::fs::rename(path, &elsewhere).unwrap();
+    let check = async || {
+        let created = client.try_create("into nowhere").await.unwrap();
+        assert_eq!(created.code(), "UNAVAILABLE", "{}", created.body);
+        let query = format!("{{ apiKey(id: \"{id}\") {{ id }} }}");
+        let found = client.graphql(&query, json!({})).await;
+        assert_eq!(found.code(), "UNAVAILABLE", "and not null");
+        let ready = client.http.get(client.url("/readyz")).send().await.unwrap();
+        assert_eq!(ready.status(), 503);
+    };
+    check().await;
+    assert!(
+        !path.exists(),
+        "an empty one in its place would hide the loss"
+    );
+    std::fs::write(path, "").unwrap();
+    check().await;
+    std::fs::rename(&elsewhere, path).unwrap();
+    assert_eq!(
+        client.all_ids().await,
+        [id.as_str()],
+        "back in its place it serves again"
+    );
+}

@@ -105,6 +105,10 @@ pub async fn sslmode_means_what_libpq_says(test: Test) {
     let url = test.database.url();
     let by_name = url.replace("127.0.0.1", "localhost");
     let root = root_certificate().display().to_string();
+    let other_root = test.folder().join("other.crt");
+    let other = rcgen::generate_simple_self_signed(vec!["other".to_owned()]).unwrap();
+    std::fs::write(&other_root, other.cert.pem()).unwrap();
+    let other_root = other_root.display().to_string();
     for (url, parameters, reaches, encrypted) in [
         (&url, "sslmode=disable".to_owned(), true, false),
         (&url, "sslmode=prefer".to_owned(), true, true),
@@ -113,6 +117,18 @@ pub async fn sslmode_means_what_libpq_says(test: Test) {
             &url,
             format!("sslmode=verify-ca&sslrootcert={root}"),
             true,
+            true,
+        ),
+        (
+            &url,
+            format!("sslmode=require&sslrootcert={root}"),
+            true,
+            true,
+        ),
+        (
+            &url,
+            format!("sslmode=require&sslrootcert={other_root}"),
+            false,
             true,
         ),
         (
@@ -178,6 +194,16 @@ pub async fn a_server_that_does_not_answer_is_an_outage(test: Test) {
         (answer.body["data"]["apiKey"]["id"] == json!(id)).then_some(())
     })
     .await;
+}
+
+pub async fn a_server_that_accepts_and_says_nothing_is_reported_at_start(test: Test) {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let url = format!("postgres://u@{address}/d");
+    let output = crate::harness::run(test.folder(), &[], &[("DATABASE_URL", &url)]).await;
+    assert_eq!(output.code, Some(1));
+    let named = format!("cannot reach PostgreSQL at {address}");
+    assert!(output.stderr.contains(&named), "{}", output.stderr);
 }
 
 /// Stands between the server and PostgreSQL, and can hold back what passes.

@@ -25,51 +25,49 @@ pub(super) struct Tls {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Check {
-    /// `disable`, `allow`, `prefer`, `require`: whoever answers is believed.
+    /// `disable`, `prefer`, `require`: whoever answers is believed.
     Nothing,
-    /// `verify-ca`: issued by an authority that we trust.
+    /// `verify-ca`, or `require` with `sslrootcert`: issued by an authority that we trust.
     Authority,
     /// `verify-full`: and for the host that was asked.
     AuthorityAndHost,
 }
 
-/// Takes `sslrootcert` and the modes that `tokio-postgres` has no word for out of a URL.
+/// Takes `sslrootcert` and the modes that `tokio-postgres` has no word for out of a URL, and leaves the rest as it is.
 pub(super) fn from_url(url: &str) -> Result<(String, Tls), String> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let mut tls = Tls {
-        check: Check::Nothing,
-        root_cert: None,
-    };
-    let mut kept = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        match (name.as_ref(), value.as_ref()) {
-            ("sslrootcert", path) => tls.root_cert = Some(path.to_owned()),
-            ("sslmode", "disable" | "prefer" | "require") => {
-                kept.append_pair("sslmode", &value);
-            }
-            ("sslmode", mode @ ("verify-ca" | "verify-full")) => {
-                kept.append_pair("sslmode", "require");
-                tls.check = match mode {
-                    "verify-ca" => Check::Authority,
-                    _ => Check::AuthorityAndHost,
-                };
-            }
-            ("sslmode", _) => {
-                return Err("has an unknown sslmode; it must be disable, prefer, require, verify-ca or verify-full".into());
-            }
-            _ => {
-                kept.append_pair(&name, &value);
-            }
+    let mut mode = None;
+    let mut root_cert = None;
+    let mut kept = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        // A + is a + in PostgreSQL's URLs, and not a blank.
+        let literal_plus = pair.replace('+', "%2B");
+        match url::form_urlencoded::parse(literal_plus.as_bytes()).next() {
+            Some((name, value)) if name == "sslmode" => mode = Some(value.into_owned()),
+            Some((name, value)) if name == "sslrootcert" => root_cert = Some(value.into_owned()),
+            _ => kept.push(pair),
         }
     }
-    // In a query written by `Serializer` a blank is `+`, which a PostgreSQL URL does not know.
-    let query = kept.finish().replace('+', "%20");
-    let url = if query.is_empty() {
-        base.to_owned()
-    } else {
-        format!("{base}?{query}")
+    // As in libpq, `require` checks the authority where one is given.
+    let (plain_mode, check) = match (mode.as_deref(), &root_cert) {
+        (None, None) => ("prefer", Check::Nothing),
+        (Some(mode @ ("disable" | "prefer" | "require")), None) => (mode, Check::Nothing),
+        (Some("require"), Some(_)) | (Some("verify-ca"), _) => ("require", Check::Authority),
+        (Some("verify-full"), _) => ("require", Check::AuthorityAndHost),
+        (None | Some("disable" | "prefer"), Some(_)) => {
+            return Err(
+                "has sslrootcert, and an sslmode that checks nothing; add sslmode=verify-full"
+                    .into(),
+            );
+        }
+        (Some(_), _) => {
+            return Err("has an unknown sslmode; it must be disable, prefer, require, verify-ca or verify-full".into());
+        }
     };
-    Ok((url, tls))
+    let plain_mode = format!("sslmode={plain_mode}");
+    kept.push(&plain_mode);
+    let url = format!("{base}?{}", kept.join("&"));
+    Ok((url, Tls { check, root_cert }))
 }
 
 impl Tls {

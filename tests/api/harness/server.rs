@@ -109,20 +109,27 @@ impl Server {
 
     /// Asks the process to stop, and gives its exit code when it has.
     pub async fn stop(&mut self) -> Option<i32> {
-        self.terminate().await;
+        self.signal("TERM").await;
         self.exit_code().await
     }
 
-    pub async fn terminate(&self) {
+    pub async fn signal(&self, signal: &str) {
         let pid = self.child.id().unwrap().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .await
-                .unwrap()
-                .success()
-        );
+        let sent = Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status()
+            .await;
+        assert!(sent.unwrap().success());
+    }
+
+    /// Where it listens, which is not what the link says where `APIKEYS_PUBLIC_URL` is set.
+    pub async fn address(&self) -> String {
+        super::eventually("the line about the address", async || {
+            let log = self.log();
+            let after = log.split_once("\"address\":\"")?.1;
+            Some(after.split_once('"')?.0.to_owned())
+        })
+        .await
     }
 
     pub async fn exit_code(&mut self) -> Option<i32> {
