@@ -1,6 +1,6 @@
 //! Flags and environment in, a checked [`Config`] out. The environment is read here and nowhere else.
 //!
-//! A mistake is named by its variable and never by its value, which may be a secret.
+//! A mistake is named by its variable, and not by its value where that may be a secret.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -91,7 +91,7 @@ pub struct Settings {
     )]
     log: Option<String>,
 
-    /// What to log: `error`, `warn`, `info` or `debug`, or directives such as `info,tokio_postgres=debug`.
+    /// What to log: `error`, `warn`, `info` or `debug`, or directives such as `info,poem=debug`.
     #[arg(
         long = "log-level",
         env = "RUST_LOG",

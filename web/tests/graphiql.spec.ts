@@ -15,6 +15,9 @@ test("GraphiQL shows the schema and runs the three operations", async ({ page, s
   const response = page.locator(".result-window");
   await run("ListApiKeys");
   await expect(response).toContainText('"totalCount": 0');
+  if (process.env["SCREENSHOTS"]) {
+    await page.screenshot({ path: `${process.env["SCREENSHOTS"]}/graphiql.png` });
+  }
   await run("CreateApiKey");
   await expect(response).toContainText('"secret": "ak_');
   const secret = /ak_[0-9A-Za-z]{38}/.exec(((await response.textContent()) ?? "").replaceAll(/\s/g, ""))?.[0] ?? "";

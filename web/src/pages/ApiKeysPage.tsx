@@ -49,11 +49,11 @@ export function ApiKeysPage() {
   return (
     <Stack gap="md">
       <title>Access Tokens</title>
-      <Group justify="space-between" align="center">
-        <Title order={1} size="h2" ref={heading} tabIndex={-1} style={{ outline: "none" }}>
+      <Group justify="space-between" align="center" wrap="nowrap">
+        <Title order={1} fz={{ base: 20, xs: 26 }} ref={heading} tabIndex={-1} style={{ outline: "none" }}>
           Access Tokens
         </Title>
-        <Button component={Link} href="/new" leftSection={<IconPlus size={16} aria-hidden />}>
+        <Button component={Link} href="/new" flex="none" leftSection={<IconPlus size={16} aria-hidden />}>
           Add API Key
         </Button>
       </Group>
