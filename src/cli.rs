@@ -6,14 +6,16 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::auth::{Caller, LocalToken};
+use crate::auth::{Authenticator, Caller, LocalToken};
 use crate::config::{Config, ConfigError, LogForm, Settings};
 use crate::graphql;
-use crate::http::Server;
+use crate::http::{self, Server};
 use crate::key::clock::Clock;
 use crate::key::error::{InvalidInput, chain};
 use crate::key::model::{Name, Owner};
+use crate::key::scope::Scopes;
 use crate::key::service::{CreatedApiKey, Service};
+use crate::key::verify::Verifier;
 use crate::store::{OpenError, Store};
 
 /// API keys for your product: a GraphQL server where people create, list and delete the keys of your API.
@@ -48,6 +50,11 @@ enum Command {
         /// What to call the key: 1 to 100 characters.
         #[arg(long)]
         name: String,
+        /// What the key may do; give it once for each scope. Of those that start with `apikeys:` there are
+        /// `apikeys:read` and `apikeys:write` (manage the owner's keys), `apikeys:act-as` (for the owner that a request
+        /// names) and `apikeys:introspect` (ask about keys).
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
     },
 }
 
@@ -74,11 +81,16 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             tracing::info!("the database is up to date");
             Ok(())
         }
-        Command::CreateKey { owner, name } => {
+        Command::CreateKey {
+            owner,
+            name,
+            scopes,
+        } => {
             let owner = Owner::parse(&owner)?;
             let name = Name::parse(&name)?;
+            let scopes = Scopes::parse(&scopes)?;
             start_logging(&config);
-            create_key(config, owner, name).await
+            create_key(config, owner, name, scopes).await
         }
         // Answered above, before the configuration is looked at.
         Command::Schema => Ok(()),
@@ -92,15 +104,17 @@ async fn serve(config: Config) -> Result<(), Failure> {
         None => LocalToken::generate().map_err(|error| Failure::Failed(chain(&error)))?,
     };
     let store = Store::open(&config.database_url).await?;
+    let verifier = Verifier::new(store.clone(), config.key_prefix.clone(), Clock::system());
     let service = Arc::new(Service::new(store, config.key_prefix, Clock::system()));
-    let server = Server::bind(
-        config.listen,
-        config.public_url,
-        token,
-        config.graphiql,
-        service,
-    )
-    .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
+    let settings = http::Settings {
+        listen: config.listen,
+        public_url: config.public_url,
+        key_header: config.key_header,
+        has_graphiql: config.graphiql,
+    };
+    let authenticator = Authenticator::local(token, verifier);
+    let server = Server::bind(settings, authenticator, service)
+        .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
     if !config.listen.ip().is_loopback() {
         tracing::warn!(
             "APIKEYS_LISTEN is not a loopback address: whoever reads the traffic can read the local token; put TLS in front"
@@ -113,13 +127,20 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure::Failed(chain(&error)))
 }
 
-async fn create_key(config: Config, owner: Owner, name: Name) -> Result<(), Failure> {
+async fn create_key(
+    config: Config,
+    owner: Owner,
+    name: Name,
+    scopes: Scopes,
+) -> Result<(), Failure> {
     let store = Store::open(&config.database_url).await?;
     let service = Service::new(store, config.key_prefix, Clock::system());
-    let permission = Caller::command_line(owner).write_keys();
     let failed = |error| Failure::Failed(chain(&error));
-    let CreatedApiKey { api_key, secret } =
-        service.create(&permission, name).await.map_err(failed)?;
+    let permission = Caller::command_line(owner).write_keys().map_err(failed)?;
+    let CreatedApiKey { api_key, secret } = service
+        .create(&permission, name, scopes)
+        .await
+        .map_err(failed)?;
     if let Err(unprinted) = print(&format!("{}\n", secret.expose_secret())) {
         // A key whose secret nobody saw is of no use to anyone.
         service

@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use clap::Args;
+use http::HeaderName;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -71,6 +72,16 @@ pub struct Settings {
     #[arg(global = true, hide_env_values = true)]
     key_prefix: String,
 
+    /// The header in which API keys are taken, besides `Authorization: Bearer`.
+    #[arg(
+        long,
+        env = "APIKEYS_KEY_HEADER",
+        value_name = "NAME",
+        default_value = "X-Api-Key"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    key_header: String,
+
     /// Whether `/graphiql` shows GraphiQL: `on` or `off`. [default: `on` in local mode]
     #[arg(
         long,
@@ -114,6 +125,8 @@ pub struct Config {
     pub local_token: Option<LocalToken>,
     /// What every secret starts with.
     pub key_prefix: Prefix,
+    /// The header in which API keys are taken.
+    pub key_header: HeaderName,
     /// Whether there is a GraphiQL page.
     pub graphiql: bool,
     /// How to log.
@@ -176,6 +189,14 @@ impl TryFrom<Settings> for Config {
             let right = "must be a lower-case letter, then up to 15 lower-case letters or digits";
             ConfigError::new("APIKEYS_KEY_PREFIX", right)
         })?;
+        let key_header: HeaderName = settings
+            .key_header
+            .parse()
+            .map_err(|_| ConfigError::new("APIKEYS_KEY_HEADER", "is not the name of a header"))?;
+        if ["authorization", "cookie", "apikeys-owner"].contains(&key_header.as_str()) {
+            let taken = "names a header that already means something else";
+            return Err(ConfigError::new("APIKEYS_KEY_HEADER", taken));
+        }
         let graphiql = match settings.graphiql.as_deref() {
             None | Some("on" | "true") => true,
             Some("off" | "false") => false,
@@ -200,6 +221,7 @@ impl TryFrom<Settings> for Config {
             public_url,
             local_token,
             key_prefix,
+            key_header,
             graphiql,
             log_form,
             log_filter,

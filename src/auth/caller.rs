@@ -1,13 +1,25 @@
 //! The caller, and the permissions that only a caller can give.
 
-use crate::key::model::Owner;
+use crate::key::error::Error;
+use crate::key::model::{ApiKey, Owner};
+use crate::key::scope;
 
 /// Who makes this request.
 #[derive(Debug, Clone)]
 pub struct Caller {
     owner: Owner,
-    subject: String,
-    credential: Credential,
+    identity: Identity,
+}
+
+#[derive(Debug, Clone)]
+enum Identity {
+    Local,
+    CommandLine,
+    ApiKey {
+        api_key: Box<ApiKey>,
+        /// The request names the owner, and the key may do that.
+        acts_for_owner: bool,
+    },
 }
 
 /// How a caller proved who they are.
@@ -17,6 +29,8 @@ pub enum Credential {
     Local,
     /// The command line, on the machine that reaches the database.
     CommandLine,
+    /// An API key's secret.
+    ApiKey,
 }
 
 impl Credential {
@@ -25,6 +39,7 @@ impl Credential {
         match self {
             Self::Local => "LOCAL",
             Self::CommandLine => "COMMAND_LINE",
+            Self::ApiKey => "API_KEY",
         }
     }
 }
@@ -34,8 +49,7 @@ impl Caller {
     pub fn local_operator() -> Self {
         Self {
             owner: Owner::local(),
-            subject: "local".to_owned(),
-            credential: Credential::Local,
+            identity: Identity::Local,
         }
     }
 
@@ -43,8 +57,37 @@ impl Caller {
     pub fn command_line(owner: Owner) -> Self {
         Self {
             owner,
-            subject: "command-line".to_owned(),
-            credential: Credential::CommandLine,
+            identity: Identity::CommandLine,
+        }
+    }
+
+    /// A program that presented an API key: what the key's scopes say, on the keys of the key's own owner.
+    pub fn api_key(api_key: ApiKey) -> Self {
+        Self {
+            owner: api_key.owner.clone(),
+            identity: Identity::ApiKey {
+                api_key: Box::new(api_key),
+                acts_for_owner: false,
+            },
+        }
+    }
+
+    /// The same caller working on the keys of the owner that its request names.
+    ///
+    /// [`Error::Forbidden`] for all but an API key with the scope `apikeys:act-as`.
+    pub fn acting_for(self, owner: Owner) -> Result<Self, Error> {
+        match self.identity {
+            Identity::ApiKey { api_key, .. } if api_key.scopes.contains(scope::ACT_AS) => {
+                let identity = Identity::ApiKey {
+                    api_key,
+                    acts_for_owner: true,
+                };
+                Ok(Self { owner, identity })
+            }
+            _ => Err(Error::Forbidden(format!(
+                "to act for an owner takes an API key with the scope `{}`",
+                scope::ACT_AS
+            ))),
         }
     }
 
@@ -54,26 +97,65 @@ impl Caller {
     }
 
     /// Who it is.
-    pub fn subject(&self) -> &str {
-        &self.subject
+    pub fn subject(&self) -> String {
+        match &self.identity {
+            Identity::Local => "local".to_owned(),
+            Identity::CommandLine => "command-line".to_owned(),
+            Identity::ApiKey { api_key, .. } => api_key.id.to_string(),
+        }
     }
 
     /// How they proved it.
     pub fn credential(&self) -> Credential {
-        self.credential
-    }
-
-    /// The permission to see the owner's keys.
-    pub fn read_keys(&self) -> ReadKeys {
-        ReadKeys {
-            owner: self.owner.clone(),
+        match self.identity {
+            Identity::Local => Credential::Local,
+            Identity::CommandLine => Credential::CommandLine,
+            Identity::ApiKey { .. } => Credential::ApiKey,
         }
     }
 
+    /// The key that was presented, if one was.
+    pub fn presented_api_key(&self) -> Option<&ApiKey> {
+        match &self.identity {
+            Identity::ApiKey { api_key, .. } => Some(api_key),
+            Identity::Local | Identity::CommandLine => None,
+        }
+    }
+
+    /// Whether this caller may grant scopes that start with `apikeys:`.
+    pub fn may_grant_reserved_scopes(&self) -> bool {
+        match self.identity {
+            Identity::Local | Identity::CommandLine => true,
+            Identity::ApiKey { .. } => false,
+        }
+    }
+
+    /// The permission to see the owner's keys.
+    pub fn read_keys(&self) -> Result<ReadKeys, Error> {
+        self.require(scope::READ)?;
+        Ok(ReadKeys {
+            owner: self.owner.clone(),
+        })
+    }
+
     /// The permission to make and delete the owner's keys.
-    pub fn write_keys(&self) -> WriteKeys {
-        WriteKeys {
+    pub fn write_keys(&self) -> Result<WriteKeys, Error> {
+        self.require(scope::WRITE)?;
+        Ok(WriteKeys {
             caller: self.clone(),
+        })
+    }
+
+    /// A key needs the scope, unless it acts for an owner, who may do all of this. People need none.
+    fn require(&self, scope: &str) -> Result<(), Error> {
+        match &self.identity {
+            Identity::ApiKey {
+                api_key,
+                acts_for_owner,
+            } if !acts_for_owner && !api_key.scopes.contains(scope) => Err(Error::Forbidden(
+                format!("this takes an API key with the scope `{scope}`"),
+            )),
+            _ => Ok(()),
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::key::error::{Error, InvalidInput, chain};
 pub mod code {
     /// No credentials, or wrong ones.
     pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
+    /// The caller is known, and may not do this.
+    pub const FORBIDDEN: &str = "FORBIDDEN";
     /// There is nothing with this id for this caller.
     pub const NOT_FOUND: &str = "NOT_FOUND";
     /// The input breaks a rule; `extensions.field` names the argument or input field where there is one.
@@ -38,6 +40,7 @@ impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let (code, message) = match error {
             Error::InvalidInput(invalid) => return invalid.into(),
+            Error::Forbidden(_) => (code::FORBIDDEN, error.to_string()),
             Error::NotFound => (code::NOT_FOUND, error.to_string()),
             Error::Unavailable(_) => {
                 tracing::error!(cause = chain(&error), "the database is not available");

@@ -9,6 +9,7 @@ use super::types::{
 };
 use crate::auth::Caller;
 use crate::key::model::{KeyId, Name};
+use crate::key::scope::Scopes;
 use crate::key::service::{CreatedApiKey, Service};
 
 /// The entry to all mutations.
@@ -25,10 +26,11 @@ impl Mutation {
         #[graphql(desc = "What the new key shall be.")] input: CreateApiKeyInput,
     ) -> Result<CreateApiKeyPayload> {
         let name = Name::parse(&input.name)?;
-        let permission = ctx.data::<Caller>()?.write_keys();
+        let scopes = Scopes::parse(&input.scopes.unwrap_or_default())?;
+        let permission = ctx.data::<Caller>()?.write_keys()?;
         let CreatedApiKey { api_key, secret } = ctx
             .data::<Arc<Service>>()?
-            .create(&permission, name)
+            .create(&permission, name, scopes)
             .await?;
         Ok(CreateApiKeyPayload {
             api_key: api_key.clone().into(),
@@ -45,7 +47,7 @@ impl Mutation {
         #[graphql(desc = "Which key to delete.")] input: DeleteApiKeyInput,
     ) -> Result<DeleteApiKeyPayload> {
         let id = KeyId::parse("id", &input.id)?;
-        let permission = ctx.data::<Caller>()?.write_keys();
+        let permission = ctx.data::<Caller>()?.write_keys()?;
         ctx.data::<Arc<Service>>()?.delete(&permission, id).await?;
         Ok(DeleteApiKeyPayload {
             deleted_api_key_id: ID(id.to_string()),

@@ -61,7 +61,7 @@ impl Query {
         >,
     ) -> Result<ApiKeyConnection> {
         let request = PageRequest::parse(first, after.as_deref(), last, before.as_deref())?;
-        let permission = ctx.data::<Caller>()?.read_keys();
+        let permission = ctx.data::<Caller>()?.read_keys()?;
         let page = ctx
             .data::<Arc<Service>>()?
             .list(&permission, &request)
@@ -72,7 +72,7 @@ impl Query {
 
 async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<ApiKey>> {
     let id = KeyId::parse("id", id)?;
-    let permission = ctx.data::<Caller>()?.read_keys();
+    let permission = ctx.data::<Caller>()?.read_keys()?;
     let api_key = ctx.data::<Arc<Service>>()?.find(&permission, id).await?;
     Ok(api_key.map(ApiKey::from))
 }

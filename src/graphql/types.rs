@@ -31,6 +31,9 @@ pub struct ApiKey {
     hint: String,
     /// Whose key it is, as the identity provider spells it; `local` in local mode.
     owner: String,
+    /// What the key may do: words that the product gives a meaning to. Those that start with `apikeys:` are this
+    /// service's own.
+    scopes: Vec<String>,
     /// When the key was created.
     created_at: DateTime,
     /// Who created it: a subject, as in `viewer { subject }`.
@@ -44,6 +47,7 @@ impl From<model::ApiKey> for ApiKey {
             name: api_key.name.as_str().to_owned(),
             hint: api_key.hint,
             owner: api_key.owner.as_str().to_owned(),
+            scopes: api_key.scopes.iter().map(str::to_owned).collect(),
             created_at: DateTime(api_key.created_at),
             created_by: api_key.created_by,
         }
@@ -55,18 +59,23 @@ impl From<model::ApiKey> for ApiKey {
 pub struct Viewer {
     /// Whose keys this caller works on.
     owner: String,
-    /// Who it is: `local` for the operator of an installation in local mode.
+    /// Who it is: the id of the API key that was presented, or `local` for the operator of an installation in local
+    /// mode.
     subject: String,
     /// How they proved who they are.
     credential: CredentialKind,
+    /// The API key that was presented, if one was. A program that holds only a key learns here whose it is and what
+    /// it may do.
+    api_key: Option<ApiKey>,
 }
 
 impl From<&Caller> for Viewer {
     fn from(caller: &Caller) -> Self {
         Self {
             owner: caller.owner().as_str().to_owned(),
-            subject: caller.subject().to_owned(),
+            subject: caller.subject(),
             credential: caller.credential().into(),
+            api_key: caller.presented_api_key().cloned().map(ApiKey::from),
         }
     }
 }
@@ -78,6 +87,8 @@ pub enum CredentialKind {
     Local,
     /// The command line, on a machine that reaches the database.
     CommandLine,
+    /// An API key's secret.
+    ApiKey,
 }
 
 impl From<Credential> for CredentialKind {
@@ -85,6 +96,7 @@ impl From<Credential> for CredentialKind {
         match credential {
             Credential::Local => Self::Local,
             Credential::CommandLine => Self::CommandLine,
+            Credential::ApiKey => Self::ApiKey,
         }
     }
 }
@@ -95,6 +107,9 @@ pub struct CreateApiKeyInput {
     /// What to call the key: 1 to 100 characters after blanks around it are cut off, no control characters. It need
     /// not be unique.
     pub(super) name: String,
+    /// What the key may do: at most 50 words of at most 100 visible ASCII characters, without `"` and `\`. Given twice, one
+    /// counts once. Those that start with `apikeys:` only operators may grant, else `FORBIDDEN`.
+    pub(super) scopes: Option<Vec<String>>,
 }
 
 /// A key that was just created, with the only sight of its secret.

@@ -15,10 +15,13 @@ use serde_json::{Map, Value};
 use tracing::Instrument;
 
 use super::App;
+use super::caller::{self, Rejected};
 use super::log::{OperationName, RequestId};
 use super::media::{MediaType, is_json};
-use super::session::{self, Unauthenticated};
+
+use crate::auth::Refused;
 use crate::graphql::{Answer, Operation, Parameters, code, request_error};
+use crate::key::error::{Error, chain};
 
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -93,7 +96,9 @@ async fn handle(
     media_type: MediaType,
     request_id: &str,
 ) -> Result<Response, Refusal> {
-    let caller = session::caller(app, request.headers(), session).map_err(unauthenticated)?;
+    let caller = caller::caller(app, request.headers(), session)
+        .await
+        .map_err(|rejected| refusal(rejected, request_id))?;
     let parameters = match *request.method() {
         Method::GET => parameters_of_query_string(request.uri().query().unwrap_or_default())?,
         Method::POST => parameters_of_body(request, body).await?,
@@ -143,20 +148,56 @@ async fn handle(
     Ok(response)
 }
 
-fn unauthenticated(reason: Unauthenticated) -> Refusal {
-    // RFC 6750 section 3.1: no error code where there were no credentials.
-    let (message, challenge) = match reason {
-        Unauthenticated::Missing => (
-            "Sign in, or send `Authorization: Bearer` with a token.",
+/// What a request hears that is not let in. RFC 6750 section 3 has the challenges.
+fn refusal(rejected: Rejected, request_id: &str) -> Refusal {
+    let challenge = |status, code, message: &str, challenge| {
+        Refusal::new(status, code, message).with_header(header::WWW_AUTHENTICATE, challenge)
+    };
+    let refused = match rejected {
+        Rejected::Refused(refused) => refused,
+        Rejected::CrossSite => {
+            let message = "The session of this browser is for pages of this server; another site needs a token.";
+            return Refusal::new(StatusCode::FORBIDDEN, code::FORBIDDEN, message);
+        }
+    };
+    match refused {
+        Refused::Missing => challenge(
+            StatusCode::UNAUTHORIZED,
+            code::UNAUTHENTICATED,
+            "Sign in, or send `Authorization: Bearer` with a token or an API key.",
             "Bearer",
         ),
-        Unauthenticated::Invalid => (
-            "The `Authorization` header has no valid bearer token.",
+        Refused::Invalid => challenge(
+            StatusCode::UNAUTHORIZED,
+            code::UNAUTHENTICATED,
+            "The token or API key is not valid.",
             r#"Bearer error="invalid_token""#,
         ),
-    };
-    Refusal::new(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message)
-        .with_header(header::WWW_AUTHENTICATE, challenge)
+        Refused::Several => challenge(
+            StatusCode::BAD_REQUEST,
+            code::BAD_USER_INPUT,
+            "The request has several credentials (a token, an API key, a session); send one.",
+            r#"Bearer error="invalid_request""#,
+        ),
+        Refused::Failed(Error::Forbidden(message)) => challenge(
+            StatusCode::FORBIDDEN,
+            code::FORBIDDEN,
+            &message,
+            r#"Bearer error="insufficient_scope""#,
+        ),
+        Refused::Failed(Error::InvalidInput(invalid)) => Refusal::bad_request(invalid.message),
+        Refused::Failed(Error::Unavailable(cause)) => {
+            tracing::error!(cause = chain(&*cause), "the database is not available");
+            let message = "The service cannot reach its database; try again in a moment.";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
+                .with_header(header::RETRY_AFTER, "1")
+        }
+        Refused::Failed(error @ (Error::Internal(_) | Error::NotFound)) => {
+            tracing::error!(cause = chain(&error), "internal error");
+            let message = format!("Something went wrong on our side (request {request_id}).");
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, message)
+        }
+    }
 }
 
 /// A refused document is 400 in the new media type, and 200 in the old one, which has always been so.

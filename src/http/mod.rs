@@ -1,5 +1,6 @@
 //! HTTP: poem, and only here. Which routes there are, and what is the same for all of them.
 
+mod caller;
 mod console;
 mod graphql;
 mod health;
@@ -14,18 +15,31 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use poem::http::HeaderName;
 use poem::listener::TcpAcceptor;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Route, get, post};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
-use crate::auth::LocalToken;
+use crate::auth::Authenticator;
 use crate::graphql::{Schema, sdl};
 use crate::key::service::Service;
 
 /// How long requests may go on after a signal to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+
+/// What the server needs to know.
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where browsers reach the server; `None` for `http://` and the address that it got.
+    pub public_url: Option<Url>,
+    /// The header in which API keys are taken.
+    pub key_header: HeaderName,
+    /// Whether there is a GraphiQL page.
+    pub has_graphiql: bool,
+}
 
 /// A server that listens.
 pub struct Server {
@@ -41,23 +55,24 @@ struct App {
     schema: Schema,
     sdl: String,
     service: Arc<Service>,
-    local_token: LocalToken,
+    authenticator: Authenticator,
+    key_header: HeaderName,
+    /// Where browsers reach the server, as they write it in `Origin`.
+    origin: String,
     has_graphiql: bool,
 }
 
 impl Server {
     /// Takes the address. From here on connections wait to be accepted.
     pub fn bind(
-        listen: SocketAddr,
-        public_url: Option<Url>,
-        local_token: LocalToken,
-        has_graphiql: bool,
+        settings: Settings,
+        authenticator: Authenticator,
         service: Arc<Service>,
     ) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(listen)?;
+        let listener = std::net::TcpListener::bind(settings.listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let public_url = match public_url {
+        let public_url = match settings.public_url {
             Some(url) => url,
             None => Url::parse(&format!("http://{address}")).map_err(io::Error::other)?,
         };
@@ -65,8 +80,10 @@ impl Server {
             schema: crate::graphql::schema(service.clone()),
             sdl: sdl(),
             service,
-            local_token,
-            has_graphiql,
+            authenticator,
+            key_header: settings.key_header,
+            origin: public_url.origin().ascii_serialization(),
+            has_graphiql: settings.has_graphiql,
         };
         Ok(Self {
             acceptor: socket::PatientAcceptor::new(TcpAcceptor::from_std(listener)?),
@@ -81,8 +98,10 @@ impl Server {
     pub fn sign_in_link(&self) -> Url {
         let mut link = self.public_url.clone();
         link.set_path("/sign-in");
-        link.query_pairs_mut()
-            .append_pair("token", self.app.local_token.expose_secret());
+        link.query_pairs_mut().append_pair(
+            "token",
+            self.app.authenticator.local_token().expose_secret(),
+        );
         link
     }
 

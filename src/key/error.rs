@@ -35,6 +35,9 @@ pub enum Error {
     /// The request breaks a rule; nothing was changed.
     #[error(transparent)]
     InvalidInput(#[from] InvalidInput),
+    /// The caller is known, and may not do this. The sentence says what would be needed.
+    #[error("{0}")]
+    Forbidden(String),
     /// There is no such key, or it belongs to another owner: the two are told apart nowhere.
     #[error("there is no API key with this id")]
     NotFound,

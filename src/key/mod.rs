@@ -7,5 +7,7 @@ pub mod clock;
 pub mod error;
 pub mod model;
 pub mod page;
+pub mod scope;
 pub mod secret;
 pub mod service;
+pub mod verify;

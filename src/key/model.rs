@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::error::InvalidInput;
+use super::scope::Scopes;
 
 /// A named identity that belongs to an owner. Programs prove that they hold it with a secret.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct ApiKey {
     pub name: Name,
     /// The start of its secret, to recognise it by (`ak_7Fh3…`).
     pub hint: String,
+    /// What it may do.
+    pub scopes: Scopes,
     /// When it was made, UTC.
     pub created_at: Timestamp,
     /// The subject that made it.

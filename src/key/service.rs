@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::error::Error;
 use super::model::{ApiKey, KeyId, Name};
 use super::page::{Page, PageRequest};
+use super::scope::Scopes;
 use super::secret::{Prefix, RandomUnavailable, Secret};
 
 /// The rules for API keys, over a store.
@@ -37,8 +38,19 @@ impl Service {
     }
 
     /// Makes a key. When this returns, the key is stored for good.
-    pub async fn create(&self, permission: &WriteKeys, name: Name) -> Result<CreatedApiKey, Error> {
+    ///
+    /// [`Error::Forbidden`] where a scope of this service itself is asked for, and the caller may not grant those.
+    pub async fn create(
+        &self,
+        permission: &WriteKeys,
+        name: Name,
+        scopes: Scopes,
+    ) -> Result<CreatedApiKey, Error> {
         let caller = permission.caller();
+        if scopes.has_reserved() && !caller.may_grant_reserved_scopes() {
+            let needed = "scopes that start with `apikeys:` are granted on the command line, or by the local operator";
+            return Err(Error::Forbidden(needed.to_owned()));
+        }
         let secret = Secret::generate(&self.prefix)?;
         let created_at = self.clock.now();
         let api_key = ApiKey {
@@ -46,8 +58,9 @@ impl Service {
             owner: caller.owner().clone(),
             name,
             hint: secret.hint(),
+            scopes,
             created_at,
-            created_by: caller.subject().to_owned(),
+            created_by: caller.subject(),
         };
         let creation = ApiKeyCreation {
             api_key: api_key.clone(),
@@ -67,7 +80,7 @@ impl Service {
             id,
             owner: caller.owner().clone(),
             event_id: self.clock.id(at),
-            actor: caller.subject().to_owned(),
+            actor: caller.subject(),
             credential: caller.credential().as_str(),
             at,
         };

@@ -16,6 +16,7 @@ use super::types::{DbInstant, DbUuid, SqlUuid};
 use super::{Store, on_both};
 use crate::key::model::{ApiKey, KeyId, Name, Owner};
 use crate::key::page::{End, Page, PageRequest};
+use crate::key::scope::Scopes;
 use crate::key::secret::Digest;
 
 /// All that is written when a key is made.
@@ -52,6 +53,7 @@ struct ApiKeyRow {
     id: DbUuid,
     owner: String,
     name: String,
+    scopes: String,
     created_at: DbInstant,
     created_by: String,
     #[diesel(select_expression = newest_hint())]
@@ -76,6 +78,7 @@ impl From<ApiKeyRow> for ApiKey {
             owner: Owner::from_store(row.owner),
             name: Name::from_store(row.name),
             hint: row.hint.unwrap_or_default(),
+            scopes: Scopes::from_store(&row.scopes),
             created_at: row.created_at.0,
             created_by: row.created_by,
         }
@@ -88,6 +91,7 @@ struct NewApiKeyRow<'a> {
     id: DbUuid,
     owner: &'a str,
     name: &'a str,
+    scopes: String,
     created_at: DbInstant,
     created_by: &'a str,
 }
@@ -187,6 +191,7 @@ impl Store {
                     id,
                     owner: api_key.owner.as_str(),
                     name: api_key.name.as_str(),
+                    scopes: api_key.scopes.to_string(),
                     created_at,
                     created_by: &api_key.created_by,
                 };
@@ -273,6 +278,42 @@ impl Store {
                 let row: Option<ApiKeyRow> = api_keys::table
                     .filter(api_keys::id.eq(DbUuid(id.into())))
                     .filter(api_keys::owner.eq(owner.as_str()))
+                    .select(ApiKeyRow::as_select())
+                    .first(conn)
+                    .await
+                    .optional()?;
+                row.map(ApiKey::from)
+            }
+        )
+        .await
+    }
+
+    /// The key that a secret with this digest opens at `now`: neither has expired, and the key is not disabled.
+    pub async fn secret_find_live(
+        &self,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Option<ApiKey>, Error> {
+        on_both!(
+            self,
+            read | conn | {
+                let now = DbInstant(now);
+                let of_secret = api_key_secrets::table
+                    .filter(api_key_secrets::digest.eq(digest.as_bytes().as_slice()))
+                    .filter(
+                        api_key_secrets::expires_at
+                            .is_null()
+                            .or(api_key_secrets::expires_at.gt(now)),
+                    )
+                    .select(api_key_secrets::api_key_id);
+                let row: Option<ApiKeyRow> = api_keys::table
+                    .filter(api_keys::id.eq_any(of_secret))
+                    .filter(
+                        api_keys::expires_at
+                            .is_null()
+                            .or(api_keys::expires_at.gt(now)),
+                    )
+                    .filter(api_keys::disabled_at.is_null())
                     .select(ApiKeyRow::as_select())
                     .first(conn)
                     .await

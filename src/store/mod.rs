@@ -33,7 +33,8 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 /// How long work waits for the database, once it has a connection.
 const DATABASE_WAIT: Duration = Duration::from_secs(4);
 
-/// An open database whose tables are those of this version.
+/// An open database whose tables are those of this version. A clone is another handle to the same one.
+#[derive(Clone)]
 pub struct Store {
     backend: Arc<Backend>,
 }

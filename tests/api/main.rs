@@ -11,6 +11,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod callers;
 mod cli;
 mod database;
 mod documents;
@@ -50,6 +51,11 @@ fn main() -> ExitCode {
         trials,
         &[Kind::Sqlite, Kind::Postgres],
         false,
+        callers::each_may_do_what_the_table_says_and_nothing_else,
+        callers::a_key_is_good_until_it_is_deleted,
+        callers::two_credentials_are_not_guessed_between,
+        callers::a_session_serves_pages_of_this_server_alone,
+        callers::scopes_are_checked_and_kept,
         cli::create_key_prints_the_secret_alone,
         cli::migrate_runs_the_migrations_and_stops,
         database::a_secret_is_kept_nowhere,

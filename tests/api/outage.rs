@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::harness::{Database, Test, eventually};
+use crate::harness::{Client, Database, Test, eventually};
 
 pub async fn an_outage_is_called_one_and_ends(test: Test) {
     let server = test.server().await;
     let client = server.client();
-    let (id, _) = client.create("before").await;
+    let (id, secret) = client.create("before").await;
 
     match &test.database {
         Database::Postgres(_) => {
@@ -27,6 +27,14 @@ pub async fn an_outage_is_called_one_and_ends(test: Test) {
             }
             let ready = client.http.get(client.url("/readyz")).send().await.unwrap();
             assert_eq!(ready.status(), 503);
+            // A good key is not called a bad one.
+            let program = Client::new(&server.base, Some(&secret));
+            let answer = program.graphql("{ viewer { owner } }", json!({})).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.code()),
+                (503, "UNAVAILABLE")
+            );
+            assert_eq!(answer.header("retry-after"), "1");
         }
         // Another process holds the file's lock for longer than anyone waits. Readers do not notice.
         Database::Sqlite(_) => {}

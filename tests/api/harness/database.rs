@@ -110,6 +110,14 @@ impl Database {
             .await
     }
 
+    /// Runs a statement.
+    pub async fn execute(&self, statement: &str) {
+        match self {
+            Self::Sqlite(path) => sqlite(path).batch_execute(statement).unwrap(),
+            Self::Postgres(_) => self.connect().await.batch_execute(statement).await.unwrap(),
+        }
+    }
+
     /// A connection of one's own to a PostgreSQL database.
     pub async fn connect(&self) -> tokio_postgres::Client {
         connect(&self.url()).await

@@ -1,0 +1,140 @@
+//! Scopes: words granted to a key, as in OAuth 2.0 (RFC 6749 section 3.3).
+
+use std::fmt;
+
+use super::error::InvalidInput;
+
+/// What a scope of this service itself starts with. Such scopes are granted by operators alone.
+const RESERVED: &str = "apikeys:";
+
+/// Lets a key list the keys of its owner.
+pub const READ: &str = "apikeys:read";
+/// Lets a key make and delete the keys of its owner.
+pub const WRITE: &str = "apikeys:write";
+/// Lets a key ask about other keys' secrets.
+pub const INTROSPECT: &str = "apikeys:introspect";
+/// Lets a key act for the owner that a request names.
+pub const ACT_AS: &str = "apikeys:act-as";
+
+/// The scopes of a key, in the order in which they were given, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scopes(Vec<String>);
+
+impl Scopes {
+    /// The most scopes a key may have.
+    pub const MAX_COUNT: usize = 50;
+    /// The most characters a scope may have.
+    pub const MAX_CHARS: usize = 100;
+
+    /// Checks scopes, and folds those that are given twice.
+    pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self, InvalidInput> {
+        let invalid = |problem: String| Err(InvalidInput::new("scopes", problem));
+        let mut scopes: Vec<String> = Vec::new();
+        for text in texts.iter().map(AsRef::as_ref) {
+            // RFC 6749's scope-token: visible ASCII but for the quotation mark and the backslash.
+            let is_token = text
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+            if text.is_empty() || text.len() > Self::MAX_CHARS || !is_token {
+                return invalid(format!(
+                    "each of `scopes` must have 1 to {} visible ASCII characters, without blanks, \" and \\",
+                    Self::MAX_CHARS
+                ));
+            }
+            if text.starts_with(RESERVED) && ![READ, WRITE, INTROSPECT, ACT_AS].contains(&text) {
+                return invalid(format!(
+                    "`scopes` has `{text}`, which means nothing; of those that start with `{RESERVED}` there are \
+                     {READ}, {WRITE}, {INTROSPECT} and {ACT_AS}"
+                ));
+            }
+            if !scopes.iter().any(|scope| scope == text) {
+                scopes.push(text.to_owned());
+            }
+        }
+        if scopes.len() > Self::MAX_COUNT {
+            return invalid(format!(
+                "`scopes` has {} different ones; the most is {}",
+                scopes.len(),
+                Self::MAX_COUNT
+            ));
+        }
+        Ok(Self(scopes))
+    }
+
+    /// Whether a scope is among them.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.iter().any(|own| own == scope)
+    }
+
+    /// Whether there is one that only an operator may grant.
+    pub fn has_reserved(&self) -> bool {
+        self.0.iter().any(|scope| scope.starts_with(RESERVED))
+    }
+
+    /// Each scope.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Takes scopes as the database has them, which holds only what was parsed before.
+    pub(crate) fn from_store(text: &str) -> Self {
+        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
+    }
+}
+
+/// Separated by single spaces, as RFC 6749 writes them and the database keeps them.
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn scopes_survive_being_written_and_read(texts in prop::collection::vec("[!#-\\[\\]-~]{1,100}", 0..50)) {
+            let scopes = Scopes::parse(&texts);
+            prop_assume!(!texts.iter().any(|text| text.starts_with(RESERVED)));
+            let scopes = scopes.unwrap();
+            prop_assert_eq!(Scopes::from_store(&scopes.to_string()), scopes);
+        }
+
+        #[test]
+        fn any_text_is_parsed_without_a_panic(text in any::<String>()) {
+            if let Ok(scopes) = Scopes::parse(&[&text]) {
+                prop_assert_eq!(scopes.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_limits_are_kept() {
+        let distinct = |count: usize| (0..count).map(|i| format!("s{i}")).collect::<Vec<_>>();
+        assert!(Scopes::parse(&distinct(50)).is_ok());
+        assert!(Scopes::parse(&distinct(51)).is_err());
+        assert_eq!(
+            Scopes::parse(&vec!["same"; 200]).unwrap().to_string(),
+            "same"
+        );
+        assert!(Scopes::parse(&["x".repeat(100)]).is_ok());
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a\"b",
+            "a\\b",
+            "é",
+            "a\n",
+            "apikeys:",
+            "apikeys:wirte",
+            &"x".repeat(101),
+        ] {
+            assert_eq!(Scopes::parse(&[bad]).unwrap_err().field, "scopes", "{bad}");
+        }
+    }
+}
