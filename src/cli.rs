@@ -110,6 +110,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         listen: config.listen,
         public_url: config.public_url,
         key_header: config.key_header,
+        allowed_origins: config.allowed_origins,
         has_graphiql: config.graphiql,
     };
     let authenticator = Authenticator::local(token, verifier);

@@ -82,6 +82,18 @@ pub struct Settings {
     #[arg(global = true, hide_env_values = true)]
     key_header: String,
 
+    /// The origins whose pages may call `/graphql` with a token, separated by commas, such as
+    /// `https://app.example.com,http://localhost:3000`. [default: none]
+    #[arg(
+        long,
+        env = "APIKEYS_ALLOWED_ORIGINS",
+        value_name = "ORIGINS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    allowed_origins: String,
+
     /// Whether `/graphiql` shows GraphiQL: `on` or `off`. [default: `on` in local mode]
     #[arg(
         long,
@@ -127,6 +139,8 @@ pub struct Config {
     pub key_prefix: Prefix,
     /// The header in which API keys are taken.
     pub key_header: HeaderName,
+    /// The origins whose pages may call `/graphql`.
+    pub allowed_origins: Vec<String>,
     /// Whether there is a GraphiQL page.
     pub graphiql: bool,
     /// How to log.
@@ -197,6 +211,11 @@ impl TryFrom<Settings> for Config {
             let taken = "names a header that already means something else";
             return Err(ConfigError::new("APIKEYS_KEY_HEADER", taken));
         }
+        let origins = settings.allowed_origins.split(',').map(str::trim);
+        let allowed_origins = origins
+            .filter(|origin| !origin.is_empty())
+            .map(origin)
+            .collect::<Result<_, _>>()?;
         let graphiql = match settings.graphiql.as_deref() {
             None | Some("on" | "true") => true,
             Some("off" | "false") => false,
@@ -222,10 +241,31 @@ impl TryFrom<Settings> for Config {
             local_token,
             key_prefix,
             key_header,
+            allowed_origins,
             graphiql,
             log_form,
             log_filter,
         })
+    }
+}
+
+/// An origin exactly as browsers write it: they compare it letter by letter.
+fn origin(text: &str) -> Result<String, ConfigError> {
+    let wrong = |problem: String| Err(ConfigError::new("APIKEYS_ALLOWED_ORIGINS", problem));
+    if text == "*" {
+        return wrong("has *, which would let every site in; name the origins".to_owned());
+    }
+    let written = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"));
+    match written.map(|url| url.origin().ascii_serialization()) {
+        Some(origin) if origin == text => Ok(origin),
+        Some(origin) => wrong(format!(
+            "has something that is not an origin; did you mean {origin}?"
+        )),
+        None => wrong(
+            "has something that is not an origin; one is like https://app.example.com".to_owned(),
+        ),
     }
 }
 

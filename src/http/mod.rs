@@ -2,6 +2,7 @@
 
 mod caller;
 mod console;
+mod cors;
 mod graphql;
 mod health;
 mod log;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// The header in which API keys are taken.
     pub key_header: HeaderName,
+    /// The origins whose pages may call `/graphql`.
+    pub allowed_origins: Vec<String>,
     /// Whether there is a GraphiQL page.
     pub has_graphiql: bool,
 }
@@ -59,6 +62,8 @@ struct App {
     key_header: HeaderName,
     /// Where browsers reach the server, as they write it in `Origin`.
     origin: String,
+    /// The origins whose pages may call `/graphql`.
+    allowed_origins: Vec<String>,
     has_graphiql: bool,
 }
 
@@ -83,6 +88,7 @@ impl Server {
             authenticator,
             key_header: settings.key_header,
             origin: public_url.origin().ascii_serialization(),
+            allowed_origins: settings.allowed_origins,
             has_graphiql: settings.has_graphiql,
         };
         Ok(Self {
@@ -132,7 +138,7 @@ fn routes(app: Arc<App>, is_https: bool) -> impl Endpoint {
         .at("/favicon.ico", get(console::icon))
         .at("/sign-in", get(session::sign_in))
         .at("/sign-out", post(session::sign_out))
-        .at("/graphql", graphql::graphql)
+        .at("/graphql", graphql::graphql.around(cors::cors))
         .at("/schema.graphql", get(pages::schema))
         .at("/livez", get(health::livez))
         .at("/readyz", get(health::readyz))

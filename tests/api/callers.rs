@@ -515,3 +515,75 @@ pub async fn scopes_are_checked_and_kept(test: Test) {
         );
     }
 }
+
+pub async fn pages_of_allowed_origins_may_call(test: Test) {
+    let origins = "https://app.example.com, http://localhost:3000";
+    let server = test
+        .server_with(&[("APIKEYS_ALLOWED_ORIGINS", origins)])
+        .await;
+    let client = server.client();
+    for (origin, is_allowed) in [
+        ("https://app.example.com", true),
+        ("http://localhost:3000", true),
+        ("https://app.example.com.evil.example", false),
+        ("http://app.example.com", false),
+        ("https://other.example", false),
+        ("null", false),
+    ] {
+        let preflight = client
+            .http
+            .request(reqwest::Method::OPTIONS, client.url("/graphql"))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header(
+                "access-control-request-headers",
+                "authorization,content-type",
+            );
+        let preflight = Answer::of(preflight).await.unwrap();
+        let request = client.request("{ viewer { owner } }", &json!({}));
+        let answer = Answer::of(request.header("origin", origin)).await.unwrap();
+        assert_eq!(answer.status, 200, "a token is good wherever it comes from");
+        let expected = if is_allowed { origin } else { "(none)" };
+        for answer in [&preflight, &answer] {
+            assert_eq!(
+                answer.header("access-control-allow-origin"),
+                expected,
+                "{origin}"
+            );
+            assert_eq!(answer.header("access-control-allow-credentials"), "(none)");
+        }
+        assert_eq!(
+            preflight.status.as_u16(),
+            if is_allowed { 204 } else { 401 }
+        );
+        if is_allowed {
+            assert_eq!(
+                preflight.header("access-control-allow-methods"),
+                "GET, POST"
+            );
+            assert_eq!(
+                preflight.header("access-control-allow-headers"),
+                "authorization, content-type"
+            );
+            assert_eq!(answer.header("vary"), "origin");
+            // What is refused can be read, too.
+            let refused = server
+                .stranger()
+                .request("{ viewer { owner } }", &json!({}));
+            let refused = Answer::of(refused.header("origin", origin)).await.unwrap();
+            assert_eq!(
+                (
+                    refused.status.as_u16(),
+                    refused.header("access-control-allow-origin")
+                ),
+                (401, origin)
+            );
+        }
+    }
+    let closed = test.server().await;
+    let request = closed.client().request("{ viewer { owner } }", &json!({}));
+    let answer = Answer::of(request.header("origin", "https://app.example.com"))
+        .await
+        .unwrap();
+    assert_eq!(answer.header("access-control-allow-origin"), "(none)");
+}

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         callers::two_credentials_are_not_guessed_between,
         callers::a_session_serves_pages_of_this_server_alone,
         callers::scopes_are_checked_and_kept,
+        callers::pages_of_allowed_origins_may_call,
         cli::create_key_prints_the_secret_alone,
         cli::migrate_runs_the_migrations_and_stops,
         database::a_secret_is_kept_nowhere,
