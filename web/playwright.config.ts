@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 
 import { defineConfig } from "@playwright/test";
 
 // Debian's Chromium: Playwright's own download is not used.
-const chromium = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-  (path) => path !== undefined && existsSync(path),
-);
+const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/bin", "/snap/bin"];
+const names = ["chromium", "chromium-browser", "google-chrome"];
+const chromium = process.env["CHROMIUM"] ?? names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
 if (!chromium) {
   throw new Error("Chromium is missing: `make test` installs it on Debian and Ubuntu; elsewhere set CHROMIUM to its path.");
 }

@@ -11,7 +11,7 @@ use super::error::{code, code_of, request_error, set};
 use super::{input, limit};
 use crate::auth::Caller;
 
-/// How many errors an answer tells of.
+/// How many mistakes of a document an answer tells of.
 const MAX_ERRORS: usize = 20;
 
 /// The parameters of a GraphQL request, however they were transported.
@@ -116,8 +116,11 @@ impl Operation {
                     && !message.starts_with("Failed to parse")
             });
         }
-        // A document may have as many mistakes as it has words.
-        response.errors.truncate(MAX_ERRORS);
+        if is_request_error {
+            // A document may have as many mistakes as it has words. Fields that failed are all told of: one that is null
+            // without an error is one that does not exist.
+            response.errors.truncate(MAX_ERRORS);
+        }
         let mut explainer = input::Explainer::new(&query, &unset);
         for error in &mut response.errors {
             match code_of(error) {

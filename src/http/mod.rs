@@ -116,7 +116,7 @@ impl Server {
         tracing::info!(address = %self.address, "listening");
         let is_https = self.public_url.scheme() == "https";
         poem::Server::new_with_acceptor(self.acceptor)
-            .idle_timeout(socket::READ_TIMEOUT)
+            .idle_timeout(socket::PATIENCE)
             .run_with_graceful_shutdown(
                 routes(self.app, is_https),
                 self.stop.received(),

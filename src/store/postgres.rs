@@ -24,7 +24,8 @@ const NOT_A_URL: &str = "is not a PostgreSQL URL; it must be like postgres://USE
     with special characters in the password percent-encoded (@ as %40)";
 
 const CONNECTIONS: usize = 16;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For each address of each host: shorter than what anyone waits for a connection, so that the next one has its turn.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The server itself ends what the client no longer waits for (`DATABASE_WAIT`).
 const SESSION_SETTINGS: &str =
@@ -46,9 +47,8 @@ pub(super) async fn open(url: &str) -> Result<Pool<AsyncPgConnection>, OpenError
             "names no host; it must be like postgres://USER@HOST/NAME",
         ));
     }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_TIMEOUT);
-    }
+    let asked = config.get_connect_timeout().copied();
+    config.connect_timeout(asked.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT));
     if config.get_application_name().is_none() {
         config.application_name("apikeys");
     }

@@ -25,6 +25,11 @@ pub async fn an_outage_is_called_one_and_ends(test: Test) {
                     answer.body
                 );
             }
+            let many = |i| format!("a{i}: apiKey(id: \"{id}\") {{ id }} ");
+            let many = format!("{{ {} }}", (0..30).map(many).collect::<String>());
+            let answer = client.graphql(&many, json!({})).await;
+            let errors = answer.body["errors"].as_array().unwrap();
+            assert_eq!(errors.len(), 30, "no null without an error");
             let ready = client.http.get(client.url("/readyz")).send().await.unwrap();
             assert_eq!(ready.status(), 503);
             // A good key is not called a bad one.

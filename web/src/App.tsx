@@ -33,7 +33,8 @@ export function App() {
 }
 
 function Header() {
-  const [{ data }] = useQuery({ query: ViewerDocument });
+  const [{ data: answer, error }] = useQuery({ query: ViewerDocument, requestPolicy: "cache-and-network" });
+  const data = error ? undefined : answer;
   return (
     <Container component="header" size="md" py="sm">
       <Group justify="space-between" wrap="nowrap">

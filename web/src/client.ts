@@ -23,7 +23,7 @@ export type Problem =
 export function problemOf(error: CombinedError): Problem {
   const first = error.graphQLErrors[0];
   if (!first) {
-    return { kind: "unavailable", message: "The server cannot be reached. Check that it runs, then try again." };
+    return { kind: "unavailable", message: "The server cannot be reached. Check that it runs, then try again; if this was a change, look first whether it was made." };
   }
   switch (first.extensions["code"]) {
     case "UNAUTHENTICATED":

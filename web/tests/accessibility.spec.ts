@@ -30,8 +30,15 @@ const screens: [string, (page: Page, server: Server) => Promise<void>][] = [
   [
     "created",
     async (page) => {
-      await page.getByRole("link", { name: "Cancel" }).click();
+      await page.getByRole("button", { name: "Cancel" }).click();
       await createByHand(page, "Nightly backup of the production database");
+    },
+  ],
+  [
+    "copied",
+    async (page) => {
+      await page.getByRole("button", { name: "Copy the key" }).click();
+      await expect(page.getByText("Copied")).toBeVisible();
     },
   ],
   [
@@ -51,6 +58,31 @@ const screens: [string, (page: Page, server: Server) => Promise<void>][] = [
       await expect(page.getByRole("button", { name: "Cancel" })).toBeFocused();
     },
   ],
+  [
+    "deleted",
+    async (page) => {
+      await page.getByRole("button", { name: "Delete key" }).click();
+      await expect(page.getByText("was deleted")).toBeVisible();
+      await expect(page.getByRole("dialog")).toBeHidden();
+    },
+  ],
+  [
+    "paged",
+    async (page, server) => {
+      await server.createKeys(30);
+      await page.reload();
+      await page.getByRole("button", { name: "Older" }).click();
+      await expect(page.getByRole("button", { name: "Newer" })).toBeEnabled();
+    },
+  ],
+  [
+    "server-down",
+    async (page, server) => {
+      await server.stop();
+      await page.getByRole("button", { name: "Newer" }).click();
+      await expect(page.getByRole("alert")).toContainText("cannot be reached");
+    },
+  ],
 ];
 
 for (const colorScheme of ["light", "dark"] as const) {
@@ -61,6 +93,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     test.describe(`${colorScheme}, ${device}`, () => {
       test.use({ colorScheme, viewport, reducedMotion: "reduce" } as object);
       test("axe finds nothing on any screen, and nothing sticks out", async ({ page, server, expectFailedLoads }) => {
+        test.slow();
         expectFailedLoads.value = true;
         await page.goto(`${server.base}/`);
         for (const [name, reach] of screens) {

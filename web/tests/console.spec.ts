@@ -62,16 +62,38 @@ test("the secret is gone once the page was left, however it was left", async ({ 
     }));
     expect(JSON.stringify(where)).not.toContain(secret.slice(7));
     expect([where.databases, where.caches]).toEqual([0, 0]);
-    await go();
     // Gone forward, back, or wherever: it does not come again.
-    for (const step of [() => page.goBack(), () => page.goForward(), () => page.goForward(), () => page.reload()]) {
+    for (const step of [go, () => page.goBack(), () => page.goForward(), () => page.goForward(), () => page.reload()]) {
+      await step();
+      await expect(page.locator("h1, pre").first()).toBeVisible();
       await expect(page.locator("html")).not.toContainText(secret);
       expect(await page.locator("input").evaluateAll((inputs) => inputs.map((input) => (input as HTMLInputElement).value))).not.toContain(secret);
-      await step();
     }
     await page.goto(`${server.base}/new`);
     await expect(page.getByLabel("Name")).toHaveValue("");
   }
+});
+
+test("a page that the browser kept to come back to has forgotten the secret", async ({ page, server }) => {
+  await page.goto(server.link);
+  const secret = await createByHand(page, "kept");
+  await expect(page.locator("html")).toContainText(secret);
+  // What a browser does that keeps a page: Playwright itself switches the keeping off.
+  await page.evaluate(() => window.dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
+  expect(await page.evaluate(() => document.documentElement.outerHTML)).not.toContain(secret);
+  expect(await page.locator("input").evaluateAll((inputs) => inputs.map((input) => (input as HTMLInputElement).value))).not.toContain(secret);
+});
+
+test("a copy that fails is seen to have failed", async ({ page, server }) => {
+  await page.goto(server.link);
+  await createByHand(page, "by hand");
+  await page.evaluate(() => {
+    navigator.clipboard.writeText = () => Promise.reject(new Error("denied"));
+    document.execCommand = () => false;
+  });
+  await page.getByRole("button", { name: "Copy the key" }).click();
+  await expect(page.getByText("The browser did not allow copying.")).toBeInViewport();
+  await expect(page.getByLabel("Key", { exact: true })).toBeFocused();
 });
 
 test("wrong input is told at its field, and nothing is lost", async ({ page, server }) => {
@@ -120,6 +142,7 @@ test("everything can be done with the keyboard", async ({ page, server }) => {
   await tabTo("Done");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("row", { name: /by hand/ })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Access Tokens" })).toBeFocused();
   await tabTo("Delete the key by hand");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("button", { name: "Cancel" })).toBeFocused();
@@ -131,6 +154,8 @@ test("everything can be done with the keyboard", async ({ page, server }) => {
   await tabTo("Delete key");
   await page.keyboard.press("Enter");
   await expect(page.getByText("No access tokens yet")).toBeVisible();
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await expect(page.getByRole("heading", { name: "Access Tokens" })).toBeFocused();
 });
 
 test("a server that stops, and comes back, is told of in words", async ({ page, server, expectFailedLoads }) => {
@@ -167,8 +192,10 @@ test("a session that ended is told of, and signing in elsewhere mends it", async
   await expect(page.getByRole("alert")).toContainText("You are not signed in");
   const other = await context.newPage();
   await other.goto(server.link);
+  await expect(page.getByRole("button", { name: "Sign out" })).toBeHidden();
   await page.getByRole("button", { name: "Try again" }).click();
   await expect(page.getByText("No access tokens yet")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Sign out" })).toBeVisible();
   await other.getByRole("button", { name: "Sign out" }).click();
   await expect(other.getByRole("alert")).toContainText("You are not signed in");
   await page.getByRole("link", { name: "Add API Key" }).click();
@@ -178,6 +205,7 @@ test("a session that ended is told of, and signing in elsewhere mends it", async
 });
 
 test("a thousand keys are paged through, there and back", async ({ page, server }) => {
+  test.slow();
   await server.createKeys(1000);
   await page.goto(server.link);
   await expect(page.getByText("1,000 keys")).toBeVisible();

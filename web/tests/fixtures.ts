@@ -24,13 +24,19 @@ export class Server {
     this.child = spawn(BINARY, [], {
       cwd: this.folder,
       env: { APIKEYS_LISTEN: this.listen, APIKEYS_LOCAL_TOKEN: this.token, DATABASE_URL: "sqlite://apikeys.db", ...variables },
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
-    const stdout = this.child.stdout;
-    if (!stdout) {
-      throw new Error("the server has no stdout");
+    const { stdout, stderr } = this.child;
+    if (!stdout || !stderr) {
+      throw new Error("the server has no output");
     }
-    const [line] = (await once(createInterface(stdout), "line")) as [string];
+    let log = "";
+    stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+    const exited = once(this.child, "exit").then(() => {
+      throw new Error(`the server did not start: ${log}`);
+    });
+    const [line] = (await Promise.race([once(createInterface(stdout), "line"), exited])) as [string];
+    exited.catch(() => undefined);
     this.link = line.replace(/^Open /, "");
     this.base = new URL(this.link).origin;
     // Started again, it takes the same address.
@@ -85,21 +91,21 @@ export const test = base.extend<Fixtures>({
     await server.remove();
   },
   expectFailedLoads: async ({}, use) => use({ value: false }),
-  page: async ({ page, server, expectFailedLoads }, use) => {
+  page: async ({ page, context, server, expectFailedLoads }, use) => {
     const complaints: string[] = [];
-    page.on("console", (message) => {
+    context.on("console", (message) => {
       const isFailedLoad = message.text().startsWith("Failed to load resource");
       if (["error", "warning"].includes(message.type()) && !(isFailedLoad && expectFailedLoads.value)) {
         complaints.push(`console: ${message.text()}`);
       }
     });
-    page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
-    page.on("request", (request) => {
+    context.on("weberror", (error) => complaints.push(`error: ${error.error().message}`));
+    context.on("request", (request) => {
       if (!request.url().startsWith(server.base) && !/^(blob|data):/.test(request.url())) {
         complaints.push(`a request to another origin: ${request.url()}`);
       }
     });
-    await page.addInitScript(() => {
+    await context.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
         console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`);
       });

@@ -7,12 +7,24 @@ import { useLocation } from "wouter";
 export function CreatedApiKey({ name, secret }: { name: string; secret: string }) {
   const [, navigate] = useLocation();
   const field = useRef<HTMLInputElement>(null);
+  const [copied, setCopied] = useState<"idle" | "copied" | "failed">("idle");
+  const copy = async () => {
+    setCopied("idle");
+    setCopied((await copyText(secret, field.current)) ? "copied" : "failed");
+  };
   const curl = `curl https://api.example.com/ \\\n  -H "Authorization: Bearer ${secret}"`;
 
   useEffect(() => {
     field.current?.focus();
     field.current?.select();
   }, []);
+  useEffect(() => {
+    if (copied !== "copied") {
+      return undefined;
+    }
+    const timer = setTimeout(() => setCopied("idle"), 4000);
+    return () => clearTimeout(timer);
+  }, [copied]);
 
   return (
     <Stack gap="md" maw={680}>
@@ -39,8 +51,20 @@ export function CreatedApiKey({ name, secret }: { name: string; secret: string }
               styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" }, description: { overflowWrap: "anywhere" } }}
               onFocus={(event) => event.currentTarget.select()}
             />
-            <CopyButton text={secret} label="Copy the key" />
+            <Button
+              onClick={copy}
+              leftSection={copied === "copied" ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
+              variant={copied === "copied" ? "default" : "filled"}
+              aria-label="Copy the key"
+              flex="none"
+            >
+              {copied === "copied" ? "Copied" : "Copy"}
+            </Button>
           </Group>
+          <Text role="status" size="sm" c={copied === "failed" ? "var(--mantine-color-error)" : undefined} className={copied === "failed" ? undefined : "visually-hidden"}>
+            {copied === "copied" && "The key is in the clipboard."}
+            {copied === "failed" && "The browser did not allow copying. Select the key and copy it by hand before you leave this page."}
+          </Text>
           <Box>
             <Text size="sm" fw={500} mb={4}>
               Use it
@@ -61,37 +85,13 @@ export function CreatedApiKey({ name, secret }: { name: string; secret: string }
   );
 }
 
-function CopyButton({ text, label }: { text: string; label: string }) {
-  const [state, setState] = useState<"idle" | "copied" | "failed">("idle");
-  const copy = async () => setState((await copyText(text)) ? "copied" : "failed");
-  useEffect(() => {
-    if (state === "copied") {
-      const timer = setTimeout(() => setState("idle"), 4000);
-      return () => clearTimeout(timer);
-    }
-    return undefined;
-  }, [state]);
-  const icon = state === "copied" ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />;
-  return (
-    <>
-      <Button onClick={copy} leftSection={icon} variant={state === "copied" ? "default" : "filled"} aria-label={label}>
-        {state === "copied" ? "Copied" : "Copy"}
-      </Button>
-      <span role="status" className="visually-hidden">
-        {state === "copied" && "The key is in the clipboard."}
-        {state === "failed" && "The browser did not allow copying. Select the key and copy it by hand."}
-      </span>
-    </>
-  );
-}
-
 /** Copies with the clipboard's interface, or as browsers without TLS still let a page do it. */
-async function copyText(text: string): Promise<boolean> {
+async function copyText(text: string, field: HTMLInputElement | null): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const field = document.querySelector<HTMLInputElement>("input[readonly]");
+    field?.focus();
     field?.select();
     return document.execCommand("copy");
   }

@@ -13,7 +13,16 @@ export interface Doomed {
 }
 
 /** Asks once, naming the key, then deletes it. */
-export function DeleteApiKeyDialog({ doomed, close }: { doomed: Doomed | undefined; close: (deleted: boolean) => void }) {
+export function DeleteApiKeyDialog({
+  doomed,
+  close,
+  left,
+}: {
+  doomed: Doomed | undefined;
+  close: (deleted: boolean) => void;
+  /** The dialog is gone from the screen: the focus may go where it belongs. */
+  left: () => void;
+}) {
   const client = useClient();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
@@ -25,6 +34,13 @@ export function DeleteApiKeyDialog({ doomed, close }: { doomed: Doomed | undefin
       setProblem(undefined);
     }
   }, [doomed]);
+
+  // What is being deleted is not left: its answer would come for another key.
+  const cancel = () => {
+    if (!busy) {
+      close(false);
+    }
+  };
 
   const remove = async () => {
     if (!doomed) {
@@ -43,7 +59,7 @@ export function DeleteApiKeyDialog({ doomed, close }: { doomed: Doomed | undefin
   };
 
   return (
-    <Modal.Root opened={doomed !== undefined} onClose={() => close(false)} centered>
+    <Modal.Root opened={doomed !== undefined} onClose={cancel} centered returnFocus={false} onExitTransitionEnd={left}>
       <Modal.Overlay />
       <Modal.Content>
         <Modal.Body p="lg">
@@ -54,7 +70,7 @@ export function DeleteApiKeyDialog({ doomed, close }: { doomed: Doomed | undefin
             </Text>
             {problem && <ProblemNotice problem={problem} retry={remove} busy={busy} />}
             <Group justify="flex-end">
-              <Button variant="default" onClick={() => close(false)} data-autofocus>
+              <Button variant="default" onClick={cancel} aria-disabled={busy} data-autofocus>
                 Cancel
               </Button>
               <Button color="red" onClick={remove} loading={busy}>

@@ -7,7 +7,8 @@ import { Link } from "wouter";
 import { aboutKeys, problemOf } from "../client";
 import { DeleteApiKeyDialog, type Doomed } from "../components/DeleteApiKeyDialog";
 import { ProblemNotice } from "../components/ProblemNotice";
-import { ApiKeysDocument, type ApiKeysQuery, type ApiKeysQueryVariables } from "../generated";
+import { ApiKeysDocument, ViewerDocument, type ApiKeysQuery, type ApiKeysQueryVariables } from "../generated";
+import { useNow, usePageHeading } from "../hooks";
 import { exactTime, relativeTime } from "../time";
 
 const PAGE_SIZE = 20;
@@ -20,7 +21,11 @@ export function ApiKeysPage() {
   const [variables, setVariables] = useState(FIRST_PAGE);
   const [doomed, setDoomed] = useState<Doomed>();
   const [message, setMessage] = useState("");
-  const heading = useRef<HTMLHeadingElement>(null);
+  const heading = usePageHeading();
+  // Where the focus goes when the dialog is gone: to the button that opened it, or to the heading where that is gone.
+  const opener = useRef<HTMLElement>(null);
+  const now = useNow();
+  const [, refreshViewer] = useQuery({ query: ViewerDocument, pause: true });
   const [{ data, error, fetching, stale }, refresh] = useQuery({
     query: ApiKeysDocument,
     variables,
@@ -28,7 +33,10 @@ export function ApiKeysPage() {
     context: aboutKeys,
   });
   const page = data?.apiKeys;
-  const retry = () => refresh({ requestPolicy: "network-only" });
+  const retry = () => {
+    refresh({ requestPolicy: "network-only" });
+    refreshViewer({ requestPolicy: "network-only" });
+  };
 
   // The last key of the last page was deleted: there is nothing to see here any more.
   const isBeyondTheEnd = page !== undefined && page.edges.length === 0 && page.totalCount > 0;
@@ -41,10 +49,17 @@ export function ApiKeysPage() {
   const close = (deleted: boolean) => {
     if (deleted && doomed) {
       setMessage(`The key “${doomed.name}” was deleted.`);
-      heading.current?.focus();
+      opener.current = null;
+      refresh({ requestPolicy: "network-only" });
     }
     setDoomed(undefined);
   };
+  const open = (apiKey: ApiKey) => {
+    setMessage("");
+    opener.current = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+    setDoomed({ id: apiKey.id, name: apiKey.name });
+  };
+  const left = () => (opener.current ?? heading.current)?.focus();
 
   return (
     <Stack gap="md">
@@ -60,7 +75,7 @@ export function ApiKeysPage() {
       <Text c="dimmed" size="sm">
         Programs use these keys to act in your name. A key’s value is shown once, when it is made.
       </Text>
-      <Text role="status" size="sm" aria-live="polite" hidden={message === ""}>
+      <Text role="status" size="sm" className={message === "" ? "visually-hidden" : undefined}>
         {message}
       </Text>
       {error && <ProblemNotice problem={problemOf(error)} retry={retry} busy={fetching || stale} />}
@@ -85,7 +100,7 @@ export function ApiKeysPage() {
               </Table.Thead>
               <Table.Tbody>
                 {page.edges.map(({ node }) => (
-                  <Row key={node.id} apiKey={node} remove={() => setDoomed({ id: node.id, name: node.name })} />
+                  <Row key={node.id} apiKey={node} now={now} remove={() => open(node)} />
                 ))}
               </Table.Tbody>
             </Table>
@@ -93,12 +108,12 @@ export function ApiKeysPage() {
           <Pager page={page} go={setVariables} />
         </>
       )}
-      <DeleteApiKeyDialog doomed={doomed} close={close} />
+      <DeleteApiKeyDialog doomed={doomed} close={close} left={left} />
     </Stack>
   );
 }
 
-function Row({ apiKey, remove }: { apiKey: ApiKey; remove: () => void }) {
+function Row({ apiKey, now, remove }: { apiKey: ApiKey; now: Date; remove: () => void }) {
   const createdAt = new Date(apiKey.createdAt);
   return (
     <Table.Tr>
@@ -114,11 +129,12 @@ function Row({ apiKey, remove }: { apiKey: ApiKey; remove: () => void }) {
         <Code>{apiKey.hint}</Code>
       </Table.Td>
       <Table.Td>
-        <Tooltip label={exactTime(createdAt)} events={{ hover: true, focus: true, touch: true }}>
+        <Tooltip label={exactTime(createdAt)} events={{ hover: true, focus: false, touch: true }}>
           <Text component="time" dateTime={apiKey.createdAt} size="sm" style={{ whiteSpace: "nowrap" }}>
-            {relativeTime(createdAt, new Date())}
+            {relativeTime(createdAt, now)}
           </Text>
         </Tooltip>
+        <span className="visually-hidden">{exactTime(createdAt)}</span>
       </Table.Td>
       <Table.Td>
         <Tooltip label="Delete">

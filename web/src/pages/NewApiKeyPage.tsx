@@ -1,8 +1,8 @@
 import { Button, Group, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
-import { useEffect, useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 import { flushSync } from "react-dom";
 import { useClient } from "urql";
-import { Link } from "wouter";
+import { useLocation } from "wouter";
 
 import { problemOf, type Problem } from "../client";
 import { CreatedApiKey } from "../components/CreatedApiKey";
@@ -17,6 +17,8 @@ interface Created {
 /** Asks for a name, makes the key, and shows its secret once. */
 export function NewApiKeyPage() {
   const client = useClient();
+  const [, navigate] = useLocation();
+  const field = useRef<HTMLInputElement>(null);
   const [name, setName] = useState("");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
@@ -40,6 +42,8 @@ export function NewApiKeyPage() {
       setCreated({ name: data.createApiKey.apiKey.name, secret: data.createApiKey.secret });
     } else if (error) {
       setProblem(problemOf(error));
+      // The button that was pressed was disabled meanwhile, and lost the focus.
+      field.current?.focus();
     }
   };
 
@@ -65,6 +69,7 @@ export function NewApiKeyPage() {
         <form onSubmit={submit} noValidate>
           <Stack>
             <TextInput
+              ref={field}
               label="Name"
               placeholder="For example: nightly backup"
               value={name}
@@ -80,7 +85,7 @@ export function NewApiKeyPage() {
               <Button type="submit" loading={busy}>
                 Create key
               </Button>
-              <Button component={Link} href="/" variant="default">
+              <Button variant="default" onClick={() => navigate("/")} disabled={busy}>
                 Cancel
               </Button>
             </Group>
