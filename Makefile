@@ -48,8 +48,10 @@ schema: ## Write schema.graphql anew, from the code
 	mv schema.graphql.new schema.graphql
 
 web: web/dist/index.html ## Build the page, which the next build of the server embeds
+	@:
 
 audits: tests/audits/node_modules/.package-lock.json
+	@:
 
 web/dist/index.html: web/node_modules/.package-lock.json schema.graphql $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/test-results -prune -o -name generated.ts -prune -o -type f -print)
 	cd web && npm run build

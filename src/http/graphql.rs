@@ -84,6 +84,10 @@ pub(super) async fn graphql(
     };
     match handle(request, body, &app, session, media_type, &request_id.0.0).await {
         Ok(response) => response,
+        Err(refusal) if refusal.code == code::INTERNAL => {
+            let answer = Answer::internal_error(&request_id.0.0);
+            respond(&answer, refusal.status, media_type)
+        }
         Err(refusal) => refusal.into_response(media_type),
     }
 }
@@ -98,7 +102,7 @@ async fn handle(
 ) -> Result<Response, Refusal> {
     let caller = caller::caller(app, request.headers(), session)
         .await
-        .map_err(|rejected| refusal(rejected, request_id))?;
+        .map_err(refusal)?;
     let parameters = match *request.method() {
         Method::GET => parameters_of_query_string(request.uri().query().unwrap_or_default())?,
         Method::POST => parameters_of_body(request, body).await?,
@@ -149,7 +153,7 @@ async fn handle(
 }
 
 /// What a request hears that is not let in. RFC 6750 section 3 has the challenges.
-fn refusal(rejected: Rejected, request_id: &str) -> Refusal {
+fn refusal(rejected: Rejected) -> Refusal {
     let challenge = |status, code, message: &str, challenge| {
         Refusal::new(status, code, message).with_header(header::WWW_AUTHENTICATE, challenge)
     };
@@ -194,8 +198,7 @@ fn refusal(rejected: Rejected, request_id: &str) -> Refusal {
         }
         Refused::Failed(error @ (Error::Internal(_) | Error::NotFound)) => {
             tracing::error!(cause = chain(&error), "internal error");
-            let message = format!("Something went wrong on our side (request {request_id}).");
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, message)
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "")
         }
     }
 }
