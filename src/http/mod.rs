@@ -8,6 +8,8 @@ mod health;
 mod log;
 mod media;
 mod pages;
+mod parameters;
+mod refusal;
 mod session;
 mod socket;
 

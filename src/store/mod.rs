@@ -6,8 +6,10 @@
 
 mod api_keys;
 mod error;
+mod events;
 mod migrate;
 mod postgres;
+mod range;
 mod schema;
 mod sqlite;
 mod types;

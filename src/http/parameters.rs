@@ -1,0 +1,102 @@
+//! The parameters of a GraphQL request, as GET and POST carry them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use poem::error::ReadBodyError;
+use poem::http::StatusCode;
+use poem::{Body, Request};
+use serde_json::{Map, Value};
+
+use super::media::is_json;
+use super::refusal::Refusal;
+use crate::graphql::{Parameters, code};
+
+/// The largest body that is read, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The parameters of a POST request.
+pub(super) async fn of_body(request: &Request, body: Body) -> Result<Parameters, Refusal> {
+    if !is_json(request.headers()) {
+        let message = "Send the body as JSON, with `Content-Type: application/json`.";
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code::BAD_USER_INPUT,
+            message,
+        ));
+    }
+    let whole_body = tokio::time::timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_BODY));
+    let bytes = whole_body
+        .await
+        .map_err(|_| {
+            let message = "The body did not arrive in time.";
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, code::BAD_USER_INPUT, message)
+        })?
+        .map_err(|error| match error {
+            ReadBodyError::PayloadTooLarge => {
+                let message = format!("The body is larger than {MAX_BODY} bytes.");
+                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_USER_INPUT, message)
+            }
+            _ => Refusal::bad_request("The body ended before it was whole."),
+        })?;
+    let body: Value = serde_json::from_slice(&bytes)
+        .map_err(|error| Refusal::bad_request(format!("The body is not JSON: {error}.")))?;
+    let Value::Object(mut body) = body else {
+        return Err(Refusal::bad_request(
+            "The body must be one JSON object with `query`; batches are not supported.",
+        ));
+    };
+    parameters(|name| body.remove(name))
+}
+
+/// The parameters of a GET request.
+pub(super) fn of_query_string(query: &str) -> Result<Parameters, Refusal> {
+    let pairs: HashMap<String, String> = serde_urlencoded::from_str(query).map_err(|error| {
+        Refusal::bad_request(format!("The query string cannot be read: {error}."))
+    })?;
+    for name in ["variables", "extensions"] {
+        let text = pairs.get(name).map_or("", String::as_str);
+        if !text.is_empty() && serde_json::from_str::<Value>(text).is_err() {
+            return Err(Refusal::bad_request(format!(
+                "`{name}` in the query string is not JSON."
+            )));
+        }
+    }
+    parameters(|name| match (name, pairs.get(name)?.as_str()) {
+        (_, "") => None,
+        ("variables" | "extensions", text) => serde_json::from_str(text).ok(),
+        (_, text) => Some(Value::from(text)),
+    })
+}
+
+/// Checks the types of the parameters, where `take` gives one by its name.
+fn parameters(mut take: impl FnMut(&str) -> Option<Value>) -> Result<Parameters, Refusal> {
+    let wrong =
+        |name: &str, right: &str| Err(Refusal::bad_request(format!("`{name}` must be {right}.")));
+    let query = match take("query") {
+        Some(Value::String(query)) => query,
+        None => return wrong("query", "there: a GraphQL document as a string"),
+        Some(_) => return wrong("query", "a GraphQL document as a string"),
+    };
+    let operation_name = match take("operationName") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) => Some(name),
+        Some(_) => return wrong("operationName", "a string or null"),
+    };
+    let variables = match take("variables") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(variables)) => variables,
+        Some(_) => return wrong("variables", "an object or null"),
+    };
+    match take("extensions") {
+        None | Some(Value::Null | Value::Object(_)) => {}
+        Some(_) => return wrong("extensions", "an object or null"),
+    }
+    Ok(Parameters {
+        query,
+        operation_name,
+        variables,
+    })
+}
