@@ -7,6 +7,7 @@ mod error;
 mod input;
 mod limit;
 mod mutation;
+mod order;
 mod query;
 mod request;
 mod types;

@@ -8,6 +8,7 @@ use async_graphql::{Name, Response, ServerError, Value, Variables};
 
 use super::Schema;
 use super::error::{code, code_of, request_error, set};
+use super::order::Order;
 use super::{input, limit};
 use crate::auth::Caller;
 
@@ -32,6 +33,7 @@ pub struct Operation {
     name: Option<String>,
     /// Variables that are declared and have no value.
     unset: Vec<Name>,
+    order: Order,
     is_query: bool,
 }
 
@@ -71,6 +73,7 @@ impl Operation {
             })
             .map(|variable| variable.name.node.clone())
             .collect();
+        let order = Order::of(document, &operation.selection_set.node);
         let is_query = operation.ty == OperationType::Query;
         let name = name.map(ToString::to_string);
         request.variables = variables;
@@ -79,6 +82,7 @@ impl Operation {
             query,
             name,
             unset,
+            order,
             is_query,
         })
     }
@@ -99,9 +103,11 @@ impl Operation {
             request,
             query,
             unset,
+            order,
             ..
         } = self;
         let mut response = schema.execute(request.data(caller)).await;
+        order.apply(&mut response.data);
         // What has a path happened during execution; what has none was found before it.
         let is_request_error = response.data == Value::Null
             && !response.errors.is_empty()

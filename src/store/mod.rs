@@ -29,9 +29,9 @@ pub use url::{BadDatabaseUrl, DatabaseUrl};
 
 /// How long a caller waits for the store in all; then it is [`Error::Unavailable`]. Longer than the two below together,
 /// so that what was answered so does not happen afterwards.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(15);
 /// How long work waits for a connection.
-const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 /// How long work waits for the database, once it has a connection.
 const DATABASE_WAIT: Duration = Duration::from_secs(4);
 

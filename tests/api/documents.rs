@@ -111,6 +111,13 @@ pub async fn a_hostile_document_is_refused_at_once(test: Test) {
             "{ ...f } fragment f on Query { ...f ...f }".to_owned(),
         ),
         ("many mistakes", format!("{{ {} }}", "a ".repeat(9_000))),
+        (
+            "many names",
+            format!(
+                "{{ {} }}",
+                (0..7_000).map(|i| format!("a{i}:b ")).collect::<String>()
+            ),
+        ),
         ("a chain", format!("{{ ...f0 }} {chain}")),
         (
             "variables",
