@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 
 use super::{Kind, cluster};
 
@@ -16,12 +16,6 @@ pub enum Database {
 
 /// Somebody who holds the lock that writers need, until dropped.
 pub type Blocker = Box<dyn std::any::Any + Send>;
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    n: i64,
-}
 
 #[derive(QueryableByName)]
 struct Word {
@@ -66,22 +60,8 @@ impl Database {
 
     /// The number that a query gives as `n`.
     pub async fn number(&self, query: &str) -> i64 {
-        match self {
-            Self::Sqlite(path) => {
-                let mut connection = sqlite(path);
-                diesel::sql_query(query)
-                    .get_result::<Number>(&mut connection)
-                    .unwrap()
-                    .n
-            }
-            Self::Postgres(_) => self
-                .connect()
-                .await
-                .query_one(query, &[])
-                .await
-                .unwrap()
-                .get("n"),
-        }
+        let as_text = format!("SELECT CAST(n AS text) AS t FROM ({query}) AS counted");
+        self.text(&as_text).await.parse().unwrap()
     }
 
     /// The text that a query gives as `t`.
