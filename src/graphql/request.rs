@@ -2,7 +2,7 @@
 //! carries a code.
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, VariableDefinition,
 };
 use async_graphql::{Name, Response, ServerError, Value, Variables};
 
@@ -67,10 +67,7 @@ impl Operation {
         let declared = operation.variable_definitions.iter();
         let unset = declared
             .map(|definition| &definition.node)
-            .filter(|variable| match variables.get(&variable.name.node) {
-                None => variable.default_value.is_none(),
-                Some(value) => *value == Value::Null,
-            })
+            .filter(|variable| has_no_value(variable, &variables))
             .map(|variable| variable.name.node.clone())
             .collect();
         let order = Order::of(document, &operation.selection_set.node);
@@ -225,40 +222,34 @@ fn unknown_operation(name: &str) -> ServerError {
     request_error(code::BAD_USER_INPUT, message)
 }
 
+/// Whether a variable is null, or neither given nor has a default.
+fn has_no_value(variable: &VariableDefinition, variables: &Variables) -> bool {
+    match variables.get(&variable.name.node) {
+        None => variable.default_value.is_none(),
+        Some(value) => *value == Value::Null,
+    }
+}
+
 /// A variable that must have a value and has none (GraphQL specification, section 6.1.2).
 fn missing_variable(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     variables: &Variables,
 ) -> Option<ServerError> {
-    operation
-        .variable_definitions
-        .iter()
-        .find_map(|definition| {
-            let variable = &definition.node;
-            let name = &variable.name.node;
-            let given = variables.get(name);
-            let is_missing = match given {
-                None => variable.default_value.is_none(),
-                Some(value) => *value == Value::Null,
-            };
-            if variable.var_type.node.nullable || !is_missing {
-                return None;
-            }
-            let problem = if given.is_some() {
-                "must not be null"
-            } else {
-                "was not given"
-            };
-            let message = format!(
-                "The variable `${name}` of type `{}` {problem}.",
-                variable.var_type
-            );
-            let mut error = request_error(code::BAD_USER_INPUT, message);
-            error.locations = vec![definition.pos];
-            if let Some(field) = input::argument_of_variable(document, name) {
-                set(&mut error, "field", &field);
-            }
-            Some(error)
-        })
+    let definition = operation.variable_definitions.iter().find(|definition| {
+        !definition.node.var_type.node.nullable && has_no_value(&definition.node, variables)
+    })?;
+    let VariableDefinition { name, var_type, .. } = &definition.node;
+    let name = &name.node;
+    let problem = match variables.contains_key(name) {
+        true => "must not be null",
+        false => "was not given",
+    };
+    let message = format!("The variable `${name}` of type `{var_type}` {problem}.");
+    let mut error = request_error(code::BAD_USER_INPUT, message);
+    error.locations = vec![definition.pos];
+    if let Some(field) = input::argument_of_variable(document, name) {
+        set(&mut error, "field", &field);
+    }
+    Some(error)
 }
