@@ -16,20 +16,20 @@ run: ## Build the page and the server, start it on SQLite (apikeys.db in this fo
 	cargo run
 
 test: ## The whole test suite: SQLite, PostgreSQL, and the page in a browser
-	@scripts/need cargo cc kill initdb node npm chromium
+	@scripts/need cargo cc kill curl initdb node npm chromium
 	@$(MAKE) --no-print-directory web audits
 	APIKEYS_TEST=all cargo test
 	cd web && npm test
 	@$(MAKE) --no-print-directory e2e
 
 e2e: ## The page in a browser, against the server (a part of `make test`)
-	@scripts/need cargo cc node npm chromium
+	@scripts/need cargo cc curl node npm chromium
 	@$(MAKE) --no-print-directory web
 	cargo build
 	cd web && npm run e2e
 
 screenshots: ## Write screenshots/*.png: each screen, light and dark, desktop and phone
-	@scripts/need cargo cc node npm chromium
+	@scripts/need cargo cc curl node npm chromium
 	@$(MAKE) --no-print-directory web
 	cargo build
 	cd web && SCREENSHOTS=../screenshots npm run e2e -- accessibility graphiql

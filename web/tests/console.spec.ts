@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+
 import { createByHand, expect, test } from "./fixtures";
 
 const SECRET = /^ak_[0-9A-Za-z]{38}$/;
@@ -11,7 +13,10 @@ test("a key is made, copied, listed and deleted", async ({ page, server }) => {
   const secret = await createByHand(page, "  nightly backup ");
   expect(secret).toMatch(SECRET);
   await expect(page.getByText("It will never be shown again")).toBeVisible();
-  await expect(page.getByLabel("A curl command that uses the key")).toContainText(`Authorization: Bearer ${secret}`);
+  const curl = page.getByLabel("A curl command that uses the key");
+  await expect(curl).toContainText(`Authorization: Bearer ${secret}`);
+  const answer = execFileSync("sh", ["-c", (await curl.textContent()) ?? ""], { stdio: ["ignore", "pipe", "ignore"] });
+  expect(JSON.parse(answer.toString())).toEqual({ data: { viewer: { owner: "local", apiKey: { name: "nightly backup" } } } });
   await page.getByRole("button", { name: "Copy the key" }).click();
   await expect(page.getByText("The key is in the clipboard.")).toBeAttached();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(secret);

@@ -12,7 +12,13 @@ export function CreatedApiKey({ name, secret }: { name: string; secret: string }
     setCopied("idle");
     setCopied((await copyText(secret, field.current)) ? "copied" : "failed");
   };
-  const curl = `curl https://api.example.com/ \\\n  -H "Authorization: Bearer ${secret}"`;
+  // It works as it stands: any key may ask whose it is.
+  const curl = [
+    `curl ${window.location.origin}/graphql`,
+    `  -H "Authorization: Bearer ${secret}"`,
+    `  -H "Content-Type: application/json"`,
+    `  -d '{"query": "{ viewer { owner apiKey { name } } }"}'`,
+  ].join(" \\\n");
 
   useEffect(() => {
     field.current?.focus();
@@ -67,10 +73,10 @@ export function CreatedApiKey({ name, secret }: { name: string; secret: string }
           </Text>
           <Box>
             <Text size="sm" fw={500} mb={4}>
-              Use it
+              Try it
             </Text>
             <Text size="sm" c="dimmed" mb="xs">
-              Send it as a bearer token; put your API’s address in place of the example’s.
+              This asks whose key it is. Programs send it to your API in the same header.
             </Text>
             <Code block tabIndex={0} aria-label="A curl command that uses the key" style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
               {curl}
