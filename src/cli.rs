@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::auth::{Authenticator, Caller, LocalToken};
+use crate::auth::{Authenticator, Caller, LocalToken, Oidc, People};
 use crate::config::{Config, ConfigError, LogForm, Settings};
 use crate::graphql;
 use crate::http::{self, Server};
@@ -99,9 +99,21 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 
 async fn serve(config: Config) -> Result<(), Failure> {
     start_logging(&config);
-    let token = match config.local_token {
-        Some(token) => token,
-        None => LocalToken::generate().map_err(|error| Failure::Failed(chain(&error)))?,
+    let people = match (config.oidc, config.local_token) {
+        (Some(settings), _) => {
+            if settings.issuer.is_open_to_others() {
+                tracing::warn!(
+                    "APIKEYS_OIDC_ISSUER is not https: whoever is on the way can make tokens that this server takes"
+                );
+            }
+            let oidc = Oidc::new(settings).map_err(|error| Failure::Failed(chain(&*error)))?;
+            People::Oidc(oidc)
+        }
+        (None, Some(token)) => People::Local(token),
+        (None, None) => {
+            let token = LocalToken::generate();
+            People::Local(token.map_err(|error| Failure::Failed(chain(&error)))?)
+        }
     };
     let store = Store::open(&config.database_url).await?;
     let verifier = Verifier::new(store.clone(), config.key_prefix.clone(), Clock::system());
@@ -113,15 +125,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
         allowed_origins: config.allowed_origins,
         has_graphiql: config.graphiql,
     };
-    let authenticator = Authenticator::local(token, verifier);
+    let is_local = matches!(people, People::Local(_));
+    let authenticator = Authenticator::new(people, verifier);
     let server = Server::bind(settings, authenticator, service)
         .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
-    if !config.listen.ip().is_loopback() {
+    if is_local && !config.listen.ip().is_loopback() {
         tracing::warn!(
             "APIKEYS_LISTEN is not a loopback address: whoever reads the traffic can read the local token; put TLS in front"
         );
     }
-    print(&format!("Open {}\n", server.sign_in_link()))?;
+    print(&format!("Open {}\n", server.link()))?;
     server
         .run()
         .await

@@ -1,14 +1,23 @@
 //! From credentials to a caller.
 
+use super::oidc::{Oidc, TokenError};
 use super::{Caller, LocalToken};
-use crate::key::error::Error;
+use crate::key::error::{Cause, Error};
 use crate::key::model::Owner;
 use crate::key::verify::Verifier;
 
 /// Knows every kind of credential that this installation takes.
 pub struct Authenticator {
-    local_token: LocalToken,
+    people: People,
     verifier: Verifier,
+}
+
+/// How people prove who they are. Programs present API keys, whichever it is.
+pub enum People {
+    /// Local mode: there is one operator, who has the token.
+    Local(LocalToken),
+    /// OIDC mode: an issuer knows them.
+    Oidc(Oidc),
 }
 
 /// What a request presents, and for whom it says to act.
@@ -36,23 +45,23 @@ pub enum Refused {
     /// There were several, and which is meant is not guessed.
     #[error("several credentials")]
     Several,
+    /// Only the issuer could tell, and it cannot be reached.
+    #[error("the identity provider is not available")]
+    IssuerUnavailable(#[source] Cause),
     /// The credentials are good; the caller may not do what the request asks, or the database was not there to ask.
     #[error(transparent)]
     Failed(#[from] Error),
 }
 
 impl Authenticator {
-    /// Local mode: the operator's token, and API keys.
-    pub fn local(local_token: LocalToken, verifier: Verifier) -> Self {
-        Self {
-            local_token,
-            verifier,
-        }
+    /// Takes what these people present, and API keys.
+    pub fn new(people: People, verifier: Verifier) -> Self {
+        Self { people, verifier }
     }
 
-    /// The token of the local operator.
-    pub fn local_token(&self) -> &LocalToken {
-        &self.local_token
+    /// How people prove who they are.
+    pub fn people(&self) -> &People {
+        &self.people
     }
 
     /// Finds out who is calling. Credentials of two kinds on one request are refused.
@@ -60,13 +69,8 @@ impl Authenticator {
         let caller = match (presented.bearer, presented.api_key, presented.session) {
             (None, None, false) => return Err(Refused::Missing),
             (None, None, true) => Caller::local_operator(),
-            (Some(token), None, false) if self.local_token.matches(token) => {
-                Caller::local_operator()
-            }
-            (Some(secret), None, false) | (None, Some(secret), false) => {
-                let api_key = self.verifier.verify(secret).await?;
-                Caller::api_key(api_key.ok_or(Refused::Invalid)?)
-            }
+            (Some(token), None, false) => self.of_bearer(token).await?,
+            (None, Some(secret), false) => self.of_api_key(secret).await?,
             _ => return Err(Refused::Several),
         };
         match presented.owner {
@@ -76,5 +80,27 @@ impl Authenticator {
                 Ok(caller.acting_for(owner)?)
             }
         }
+    }
+
+    async fn of_bearer(&self, token: &str) -> Result<Caller, Refused> {
+        match &self.people {
+            People::Local(local_token) if local_token.matches(token) => {
+                Ok(Caller::local_operator())
+            }
+            People::Oidc(oidc) if Oidc::is_jwt(token) => match oidc.verify(token).await {
+                Ok(person) => Ok(Caller::oidc(person)),
+                Err(TokenError::Unavailable(cause)) => Err(Refused::IssuerUnavailable(cause)),
+                Err(TokenError::Invalid(reason)) => {
+                    tracing::info!(reason, "an OIDC token was refused");
+                    Err(Refused::Invalid)
+                }
+            },
+            _ => self.of_api_key(token).await,
+        }
+    }
+
+    async fn of_api_key(&self, secret: &str) -> Result<Caller, Refused> {
+        let api_key = self.verifier.verify(secret).await?;
+        Ok(Caller::api_key(api_key.ok_or(Refused::Invalid)?))
     }
 }

@@ -1,5 +1,6 @@
 //! The caller, and the permissions that only a caller can give.
 
+use super::oidc::Person;
 use crate::key::error::Error;
 use crate::key::model::{ApiKey, Owner};
 use crate::key::scope;
@@ -15,6 +16,9 @@ pub struct Caller {
 enum Identity {
     Local,
     CommandLine,
+    Oidc {
+        subject: String,
+    },
     ApiKey {
         api_key: Box<ApiKey>,
         /// The request names the owner, and the key may do that.
@@ -29,6 +33,8 @@ pub enum Credential {
     Local,
     /// The command line, on the machine that reaches the database.
     CommandLine,
+    /// An access token of the issuer.
+    Oidc,
     /// An API key's secret.
     ApiKey,
 }
@@ -39,6 +45,7 @@ impl Credential {
         match self {
             Self::Local => "LOCAL",
             Self::CommandLine => "COMMAND_LINE",
+            Self::Oidc => "OIDC",
             Self::ApiKey => "API_KEY",
         }
     }
@@ -58,6 +65,15 @@ impl Caller {
         Self {
             owner,
             identity: Identity::CommandLine,
+        }
+    }
+
+    /// A person whom the issuer knows: everything on their owner's keys, but granting scopes of this service itself.
+    pub(super) fn oidc(person: Person) -> Self {
+        let Person { owner, subject } = person;
+        Self {
+            owner,
+            identity: Identity::Oidc { subject },
         }
     }
 
@@ -101,6 +117,7 @@ impl Caller {
         match &self.identity {
             Identity::Local => "local".to_owned(),
             Identity::CommandLine => "command-line".to_owned(),
+            Identity::Oidc { subject } => subject.clone(),
             Identity::ApiKey { api_key, .. } => api_key.id.to_string(),
         }
     }
@@ -110,6 +127,7 @@ impl Caller {
         match self.identity {
             Identity::Local => Credential::Local,
             Identity::CommandLine => Credential::CommandLine,
+            Identity::Oidc { .. } => Credential::Oidc,
             Identity::ApiKey { .. } => Credential::ApiKey,
         }
     }
@@ -118,7 +136,7 @@ impl Caller {
     pub fn presented_api_key(&self) -> Option<&ApiKey> {
         match &self.identity {
             Identity::ApiKey { api_key, .. } => Some(api_key),
-            Identity::Local | Identity::CommandLine => None,
+            Identity::Local | Identity::CommandLine | Identity::Oidc { .. } => None,
         }
     }
 
@@ -126,7 +144,7 @@ impl Caller {
     pub fn may_grant_reserved_scopes(&self) -> bool {
         match self.identity {
             Identity::Local | Identity::CommandLine => true,
-            Identity::ApiKey { .. } => false,
+            Identity::Oidc { .. } | Identity::ApiKey { .. } => false,
         }
     }
 

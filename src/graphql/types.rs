@@ -59,8 +59,8 @@ impl From<model::ApiKey> for ApiKey {
 pub struct Viewer {
     /// Whose keys this caller works on.
     owner: String,
-    /// Who it is: the id of the API key that was presented, or `local` for the operator of an installation in local
-    /// mode.
+    /// Who it is: the `sub` of the access token, the id of the API key that was presented, or `local` for the operator of an
+    /// installation in local mode.
     subject: String,
     /// How they proved who they are.
     credential: CredentialKind,
@@ -87,6 +87,8 @@ pub enum CredentialKind {
     Local,
     /// The command line, on a machine that reaches the database.
     CommandLine,
+    /// An access token of the identity provider (OpenID Connect).
+    Oidc,
     /// An API key's secret.
     ApiKey,
 }
@@ -96,6 +98,7 @@ impl From<Credential> for CredentialKind {
         match credential {
             Credential::Local => Self::Local,
             Credential::CommandLine => Self::CommandLine,
+            Credential::Oidc => Self::Oidc,
             Credential::ApiKey => Self::ApiKey,
         }
     }

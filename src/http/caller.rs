@@ -1,5 +1,6 @@
 //! What a request presents to say whose it is.
 
+use poem::Request;
 use poem::http::{HeaderMap, HeaderName, header};
 use poem::session::Session;
 
@@ -19,17 +20,16 @@ pub(super) enum Rejected {
 }
 
 /// Finds out who is calling.
-pub(super) async fn caller(
-    app: &App,
-    headers: &HeaderMap,
-    session: &Session,
-) -> Result<Caller, Rejected> {
+pub(super) async fn caller(app: &App, request: &Request) -> Result<Caller, Rejected> {
+    let headers = request.headers();
+    // In OIDC mode there are no sessions.
+    let session = request.extensions().get::<Session>();
     let authorization = single(headers, &header::AUTHORIZATION)?;
     let presented = Presented {
         // Another scheme is a wrong token rather than none: what was sent is answered.
         bearer: authorization.map(|value| bearer_token(value).unwrap_or_default()),
         api_key: single(headers, &app.key_header)?,
-        session: session::is_signed_in(session),
+        session: session.is_some_and(session::is_signed_in),
         owner: single(headers, &OWNER_HEADER)?,
     };
     let by_cookie_alone = presented.bearer.is_none() && presented.api_key.is_none();

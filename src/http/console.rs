@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use poem::http::{HeaderMap, StatusCode, header};
-use poem::web::Data;
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
+use poem::web::{Data, Json};
 use poem::{Request, Response, handler};
 use rust_embed::{Embed, EmbeddedFile};
+use serde::Serialize;
 
 use super::App;
+use crate::auth::People;
 
 /// What `vite build` made; empty where the page was not built, which is no reason not to build the server.
 #[derive(Embed)]
@@ -19,25 +21,65 @@ use super::App;
 #[allow_missing = true]
 struct Files;
 
-/// Scripts come from files of ours alone. Styles may be inline, because the components measure and place themselves.
+/// Scripts come from files of ours alone. Styles may be inline, because the components measure and place themselves. What
+/// the page may connect to comes after it.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    connect-src 'self'; img-src 'self' data:; font-src 'self' data:; worker-src 'self'; \
-    form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    img-src 'self' data:; font-src 'self' data:; worker-src 'self'; \
+    form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
+    connect-src 'self'";
 
 const PAGE_CACHING: &str = "no-cache";
 const ASSET_CACHING: &str = "public, max-age=31536000, immutable";
 
 /// `GET /` and `GET /new`: one page, which shows what its address says.
 #[handler]
-pub(super) fn console(request: &Request) -> Response {
-    page("index.html", request.headers())
+pub(super) fn console(request: &Request, app: Data<&Arc<App>>) -> Response {
+    page("index.html", request.headers(), &app)
+}
+
+/// How the page signs people in.
+#[derive(Serialize)]
+#[serde(
+    tag = "mode",
+    rename_all = "lowercase",
+    rename_all_fields = "camelCase"
+)]
+pub(super) enum SignIn {
+    /// With the link that the server printed.
+    Local,
+    /// With the issuer, by authorization code.
+    Oidc {
+        issuer: String,
+        client_id: Option<String>,
+        audience: String,
+        scope: String,
+        redirect_uri: String,
+    },
+}
+
+/// `GET /console.json`: what the page has to know of this server before it can ask it anything.
+#[handler]
+pub(super) fn sign_in(app: Data<&Arc<App>>) -> Json<SignIn> {
+    Json(match app.authenticator.people() {
+        People::Local(_) => SignIn::Local,
+        People::Oidc(oidc) => {
+            let settings = oidc.settings().clone();
+            SignIn::Oidc {
+                issuer: settings.issuer.as_str().to_owned(),
+                client_id: settings.client_id,
+                audience: settings.audience,
+                scope: settings.scope,
+                redirect_uri: format!("{}/", app.origin),
+            }
+        }
+    })
 }
 
 /// `GET /graphiql`: GraphiQL, where it is switched on.
 #[handler]
 pub(super) fn graphiql(request: &Request, app: Data<&Arc<App>>) -> Response {
     if app.has_graphiql {
-        page("graphiql.html", request.headers())
+        page("graphiql.html", request.headers(), &app)
     } else {
         not_found()
     }
@@ -61,20 +103,28 @@ pub(super) fn icon(request: &Request) -> Response {
     file("favicon.svg", request.headers(), PAGE_CACHING).unwrap_or_else(not_found)
 }
 
-fn page(path: &str, headers: &HeaderMap) -> Response {
+fn page(path: &str, headers: &HeaderMap, app: &App) -> Response {
     let Some(mut response) = file(path, headers, PAGE_CACHING) else {
         return Response::builder()
             .content_type("text/plain; charset=utf-8")
             .body("The page is not part of this build: `make run` builds it, or `npm ci && npm run build` in web/ before `cargo build`.\n");
     };
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ] {
-        response
-            .headers_mut()
-            .insert(name, header::HeaderValue::from_static(value));
+    let mut policy = PAGE_POLICY.to_owned();
+    if let People::Oidc(oidc) = app.authenticator.people() {
+        for origin in oidc.browser_origins() {
+            policy.push(' ');
+            policy.push_str(&origin);
+        }
     }
+    let headers = response.headers_mut();
+    // Origins are ASCII.
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     response
 }
 

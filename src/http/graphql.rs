@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use poem::http::{Method, StatusCode, header};
-use poem::session::Session;
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
 use tracing::Instrument;
@@ -24,7 +23,6 @@ pub(super) async fn graphql(
     request: &Request,
     body: Body,
     app: Data<&Arc<App>>,
-    session: &Session,
     request_id: Data<&RequestId>,
 ) -> Response {
     let Some(media_type) = MediaType::negotiate(request).await else {
@@ -32,7 +30,7 @@ pub(super) async fn graphql(
         return Refusal::new(StatusCode::NOT_ACCEPTABLE, code::BAD_USER_INPUT, message)
             .into_response(MediaType::Json);
     };
-    match handle(request, body, &app, session, media_type, &request_id.0.0).await {
+    match handle(request, body, &app, media_type, &request_id.0.0).await {
         Ok(response) => response,
         Err(refusal) if refusal.code == code::INTERNAL => {
             let answer = Answer::internal_error(&request_id.0.0);
@@ -46,11 +44,10 @@ async fn handle(
     request: &Request,
     body: Body,
     app: &App,
-    session: &Session,
     media_type: MediaType,
     request_id: &str,
 ) -> Result<Response, Refusal> {
-    let caller = caller(app, request.headers(), session).await?;
+    let caller = caller(app, request).await?;
     let parameters = match *request.method() {
         Method::GET => parameters::of_query_string(request.uri().query().unwrap_or_default())?,
         Method::POST => parameters::of_body(request, body).await?,

@@ -20,8 +20,9 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) struct OperationName(pub(super) String);
 
 /// Paths that may be logged as they are. A path that is not ours may be anything, a pasted secret too.
-const ROUTES: [&str; 11] = [
+const ROUTES: [&str; 12] = [
     "/",
+    "/console.json",
     "/favicon.ico",
     "/favicon.svg",
     "/graphiql",

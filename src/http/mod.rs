@@ -25,7 +25,7 @@ use poem::{Endpoint, EndpointExt, Route, get, post};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, People};
 use crate::graphql::{Schema, sdl};
 use crate::key::service::Service;
 
@@ -102,14 +102,14 @@ impl Server {
         })
     }
 
-    /// The link that signs the local operator in.
-    pub fn sign_in_link(&self) -> Url {
+    /// The link to open: in local mode it signs the operator in.
+    pub fn link(&self) -> Url {
         let mut link = self.public_url.clone();
-        link.set_path("/sign-in");
-        link.query_pairs_mut().append_pair(
-            "token",
-            self.app.authenticator.local_token().expose_secret(),
-        );
+        if let People::Local(token) = self.app.authenticator.people() {
+            link.set_path("/sign-in");
+            link.query_pairs_mut()
+                .append_pair("token", token.expose_secret());
+        }
         link
     }
 
@@ -131,23 +131,28 @@ impl Server {
 }
 
 fn routes(app: Arc<App>, is_https: bool) -> impl Endpoint {
-    Route::new()
+    let routes = Route::new()
         .at("/", get(console::console))
         .at("/new", get(console::console))
         .at("/graphiql", get(console::graphiql))
         .at("/assets/*", get(console::asset))
         .at("/favicon.svg", get(console::asset))
         .at("/favicon.ico", get(console::icon))
-        .at("/sign-in", get(session::sign_in))
-        .at("/sign-out", post(session::sign_out))
+        .at("/console.json", get(console::sign_in))
         .at("/graphql", graphql::graphql.around(cors::cors))
         .at("/schema.graphql", get(pages::schema))
         .at("/livez", get(health::livez))
-        .at("/readyz", get(health::readyz))
-        .with(session::middleware(is_https))
-        .data(app)
-        .with(CatchPanic::new())
-        .around(log::log)
+        .at("/readyz", get(health::readyz));
+    // In OIDC mode there are no sessions, and none of their routes.
+    let routes = match app.authenticator.people() {
+        People::Oidc(_) => routes.boxed(),
+        People::Local(_) => routes
+            .at("/sign-in", get(session::sign_in))
+            .at("/sign-out", post(session::sign_out))
+            .with(session::middleware(is_https))
+            .boxed(),
+    };
+    routes.data(app).with(CatchPanic::new()).around(log::log)
 }
 
 /// SIGTERM and SIGINT, from the moment that this is made.

@@ -87,6 +87,15 @@ impl From<Rejected> for Refusal {
                 r#"Bearer error="insufficient_scope""#,
             ),
             Refused::Failed(Error::InvalidInput(invalid)) => Refusal::bad_request(invalid.message),
+            Refused::IssuerUnavailable(cause) => {
+                tracing::error!(
+                    cause = chain(&*cause),
+                    "the identity provider is not available"
+                );
+                let message = "The service cannot reach the identity provider, whose keys it needs to check this token; try again in a moment.";
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
+                    .with_header(header::RETRY_AFTER, "10")
+            }
             Refused::Failed(Error::Unavailable(cause)) => {
                 tracing::error!(cause = chain(&*cause), "the database is not available");
                 let message = "The service cannot reach its database; try again in a moment.";

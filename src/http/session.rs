@@ -14,6 +14,7 @@ use poem::{IntoResponse, Response, handler};
 use serde::Deserialize;
 
 use super::{App, pages};
+use crate::auth::People;
 
 const SIGNED_IN: &str = "signed-in";
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -47,8 +48,8 @@ pub(super) fn sign_in(
     session: &Session,
 ) -> Response {
     let is_right = query.is_ok_and(|query| {
-        let token = app.authenticator.local_token();
-        token.matches(&query.token)
+        let people = app.authenticator.people();
+        matches!(people, People::Local(token) if token.matches(&query.token))
     });
     if !is_right {
         return pages::sign_in_refused();

@@ -1,16 +1,24 @@
 //! Who may do what.
 
+use jsonwebtoken::Algorithm;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Kind, Server, Test, text};
+use crate::harness::{Answer, Client, Issuer, Kind, Server, SigningKey, Test, text};
 
 /// Somebody who calls: what they present, and for whom.
 struct Caller {
+    who: Who,
     token: Option<String>,
-    scopes: Vec<&'static str>,
     acts_for: Option<&'static str>,
-    is_operator: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Who {
+    Nobody,
+    LocalOperator,
+    OidcUser,
+    ApiKey(Vec<&'static str>),
 }
 
 /// What is tried.
@@ -40,24 +48,34 @@ const OPERATIONS: [Operation; 8] = [
 impl Caller {
     /// The design's table, as a rule.
     fn expects(&self, operation: Operation) -> &'static str {
-        let has = |scope: &str| self.scopes.contains(&scope);
-        if self.token.is_none() {
+        let has = |scope: &str| matches!(&self.who, Who::ApiKey(scopes) if scopes.contains(&scope));
+        if self.who == Who::Nobody {
             return "UNAUTHENTICATED";
         }
+        let is_person = matches!(self.who, Who::LocalOperator | Who::OidcUser);
         if self.acts_for.is_some() && !has("apikeys:act-as") {
             return "FORBIDDEN";
         }
         let is_allowed = match operation {
             Operation::Viewer => true,
-            Operation::CreateWithReservedScope => self.is_operator,
+            Operation::CreateWithReservedScope => self.who == Who::LocalOperator,
             Operation::List | Operation::Find | Operation::Node => {
-                self.is_operator || self.acts_for.is_some() || has("apikeys:read")
+                is_person || self.acts_for.is_some() || has("apikeys:read")
             }
             Operation::Create | Operation::CreateWithScope | Operation::Delete => {
-                self.is_operator || self.acts_for.is_some() || has("apikeys:write")
+                is_person || self.acts_for.is_some() || has("apikeys:write")
             }
         };
         if is_allowed { "(no code)" } else { "FORBIDDEN" }
+    }
+
+    fn owner(&self) -> &'static str {
+        match (&self.who, self.acts_for) {
+            (Who::LocalOperator, _) => "local",
+            (Who::OidcUser, _) => "anna",
+            (_, Some(owner)) => owner,
+            _ => "acme",
+        }
     }
 
     fn request(&self, base: &str, query: &str) -> RequestBuilder {
@@ -71,7 +89,10 @@ impl Caller {
 }
 
 pub async fn each_may_do_what_the_table_says_and_nothing_else(test: Test) {
-    let server = test.server().await;
+    let key = SigningKey::new(Algorithm::ES256, "key");
+    let issuer = Issuer::with(&[&key]).await;
+    let local = test.server().await;
+    let oidc = test.server_with(&issuer.variables()).await;
     let all_scopes = [
         "apikeys:read",
         "apikeys:write",
@@ -79,7 +100,7 @@ pub async fn each_may_do_what_the_table_says_and_nothing_else(test: Test) {
         "apikeys:act-as",
         "deploy",
     ];
-    let mut callers = Vec::new();
+    let mut programs = Vec::new();
     // Every set of scopes, with and without an owner to act for.
     for chosen in 0..1 << all_scopes.len() {
         let scopes: Vec<&str> = (0..all_scopes.len())
@@ -88,35 +109,35 @@ pub async fn each_may_do_what_the_table_says_and_nothing_else(test: Test) {
             .collect();
         for acts_for in [None, Some("somebody else")] {
             let token = Some(make_key(&test, "acme", &scopes).await);
-            callers.push(Caller {
+            let who = Who::ApiKey(scopes.clone());
+            programs.push(Caller {
+                who,
                 token,
-                scopes: scopes.clone(),
                 acts_for,
-                is_operator: false,
             });
         }
     }
+    let mut people = Vec::new();
     for acts_for in [None, Some("somebody else")] {
-        let token = Some(server.token.clone());
-        callers.push(Caller {
-            token,
-            scopes: vec![],
-            acts_for,
-            is_operator: true,
-        });
-        callers.push(Caller {
-            token: None,
-            scopes: vec![],
-            acts_for,
-            is_operator: false,
-        });
+        for (server, who, token) in [
+            (&local, Who::Nobody, None),
+            (&oidc, Who::Nobody, None),
+            (&local, Who::LocalOperator, Some(local.token.clone())),
+            (&oidc, Who::OidcUser, Some(issuer.token(&key, "anna"))),
+        ] {
+            let caller = Caller {
+                who,
+                token,
+                acts_for,
+            };
+            people.push((server, caller));
+        }
     }
-    for caller in &callers {
-        let owner = if caller.is_operator {
-            "local"
-        } else {
-            caller.acts_for.unwrap_or("acme")
-        };
+    // Programs are the same in both modes; each half of them does for the other.
+    let servers = [&local, &oidc, &oidc, &local].into_iter().cycle();
+    let callers = people.into_iter().chain(servers.zip(programs));
+    for (server, caller) in callers {
+        let owner = caller.owner();
         for operation in OPERATIONS {
             let id = fresh_id(&test, owner).await;
             let query = match operation {
@@ -139,7 +160,7 @@ pub async fn each_may_do_what_the_table_says_and_nothing_else(test: Test) {
                 .unwrap();
             let who = format!(
                 "{:?} for {:?}: {operation:?}: {}",
-                caller.scopes, caller.acts_for, answer.body
+                caller.who, caller.acts_for, answer.body
             );
             assert_eq!(answer.code(), caller.expects(operation), "{who}");
             let body = answer.body.to_string();

@@ -120,6 +120,19 @@ pub async fn a_mistake_in_the_configuration_is_one_line_and_exit_code_2(test: Te
         ("APIKEYS_ALLOWED_ORIGINS", "ftp://app.example.com"),
         ("APIKEYS_KEY_HEADER", "not a header"),
         ("APIKEYS_KEY_HEADER", "Authorization"),
+        ("APIKEYS_OIDC_ISSUER", ""),
+        ("APIKEYS_OIDC_ISSUER", "login.example.com"),
+        ("APIKEYS_OIDC_ISSUER", "ftp://login.example.com"),
+        ("APIKEYS_OIDC_ISSUER", "https://login.example.com/?tenant=1"),
+        (
+            "APIKEYS_OIDC_ISSUER",
+            "https://u:hunter2-hunter2-hunter2@login.example.com",
+        ),
+        ("APIKEYS_OIDC_AUDIENCE", "an audience without an issuer"),
+        ("APIKEYS_OIDC_CLIENT_ID", "a client without an issuer"),
+        ("APIKEYS_OIDC_OWNER_CLAIM", "sub"),
+        ("APIKEYS_OIDC_OWNER_CLAIM", " "),
+        ("APIKEYS_OIDC_SCOPE", "openid"),
         ("APIKEYS_LISTEN", "8080"),
         ("APIKEYS_LISTEN", "127.0.0.1:99999"),
         ("APIKEYS_LISTEN", ""),
@@ -141,7 +154,17 @@ pub async fn a_mistake_in_the_configuration_is_one_line_and_exit_code_2(test: Te
         ("APIKEYS_LOG", "xml"),
         ("RUST_LOG", "apikeys=loud"),
     ] {
-        let output = crate::harness::run(&folder, &[], &[(variable, value)]).await;
+        // What is wrong with one may only be seen beside others.
+        let beside: &[(&str, &str)] = match variable {
+            "APIKEYS_OIDC_ISSUER" => &[("APIKEYS_OIDC_AUDIENCE", "x")],
+            "APIKEYS_OIDC_OWNER_CLAIM" if value.trim().is_empty() => &[
+                ("APIKEYS_OIDC_ISSUER", "https://login.example.com"),
+                ("APIKEYS_OIDC_AUDIENCE", "x"),
+            ],
+            _ => &[],
+        };
+        let variables = [&[(variable, value)], beside].concat();
+        let output = crate::harness::run(&folder, &[], &variables).await;
         assert_eq!(
             output.code,
             Some(2),
@@ -171,6 +194,29 @@ pub async fn a_mistake_in_the_configuration_is_one_line_and_exit_code_2(test: Te
         std::fs::read(&file).unwrap(),
         b"this is not a database, whatever its name says"
     );
+
+    // An issuer alone would take the tokens of every service; and there is one mode or the other.
+    let issuer = ("APIKEYS_OIDC_ISSUER", "https://login.example.com");
+    for (variables, named) in [
+        (vec![issuer], "apikeys: APIKEYS_OIDC_AUDIENCE "),
+        (
+            vec![issuer, ("APIKEYS_OIDC_AUDIENCE", "")],
+            "apikeys: APIKEYS_OIDC_AUDIENCE ",
+        ),
+        (
+            vec![
+                issuer,
+                ("APIKEYS_OIDC_AUDIENCE", "x"),
+                ("APIKEYS_LOCAL_TOKEN", "0123456789-0123456789-0123456789"),
+            ],
+            "apikeys: APIKEYS_LOCAL_TOKEN ",
+        ),
+    ] {
+        let output = crate::harness::run(&folder, &[], &variables).await;
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        assert!(output.stderr.starts_with(named), "{}", output.stderr);
+        assert!(!output.stderr.contains("0123456789"), "{}", output.stderr);
+    }
 
     // Not a mistake, but a server that is not there.
     let variables = [(
@@ -271,6 +317,11 @@ pub async fn help_names_every_variable(test: Test) {
             "APIKEYS_LISTEN",
             "APIKEYS_PUBLIC_URL",
             "APIKEYS_LOCAL_TOKEN",
+            "APIKEYS_OIDC_ISSUER",
+            "APIKEYS_OIDC_AUDIENCE",
+            "APIKEYS_OIDC_CLIENT_ID",
+            "APIKEYS_OIDC_OWNER_CLAIM",
+            "APIKEYS_OIDC_SCOPE",
             "APIKEYS_KEY_PREFIX",
             "APIKEYS_KEY_HEADER",
             "APIKEYS_ALLOWED_ORIGINS",

@@ -19,6 +19,7 @@ mod harness;
 mod http_rules;
 mod life;
 mod logs;
+mod oidc;
 mod outage;
 mod owners;
 mod pages;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         life::two_hundred_creates_and_deletes_are_all_accounted_for,
         life::clients_that_go_away_harm_nobody,
         logs::one_line_a_request_and_nothing_secret,
+        oidc::the_claim_names_the_owner_and_sub_the_actor,
         outage::an_outage_is_called_one_and_ends,
         owners::two_owners_cannot_see_each_other,
         pages::a_thousand_keys_are_met_exactly_once_while_others_come_and_go,
@@ -94,6 +96,12 @@ fn main() -> ExitCode {
         cli::the_schema_in_the_repository_is_the_one_served,
         cli::help_names_every_variable,
         database::the_sqlite_file_is_its_owners_alone,
+        oidc::tokens_of_every_listed_algorithm_are_taken,
+        oidc::a_token_that_is_not_good_is_refused,
+        oidc::keys_are_kept_and_asked_for_when_they_change,
+        oidc::an_issuer_that_is_down_is_an_outage,
+        oidc::an_issuer_with_another_name_is_not_believed,
+        oidc::nothing_of_local_mode_is_there,
         outage::a_file_that_goes_away_is_an_outage,
     );
     trials!(

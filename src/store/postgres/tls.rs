@@ -91,7 +91,7 @@ impl Tls {
 
     /// The connector for `tokio-postgres`.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match self.check {
             Check::Nothing => Arc::new(Lenient {
                 authority: None,

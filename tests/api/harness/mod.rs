@@ -3,6 +3,7 @@
 mod client;
 mod cluster;
 mod database;
+mod issuer;
 mod server;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub use client::{Answer, Client, created, text};
 pub use cluster::{log as cluster_log, root_certificate, stop as stop_cluster};
 pub use database::Database;
+pub use issuer::{AUDIENCE, Issuer, SigningKey, now};
 pub use server::{Server, run};
 
 /// Which database a scenario runs on.

@@ -78,7 +78,10 @@ impl Server {
             .strip_prefix("Open ")
             .unwrap_or_else(|| panic!("not a link: {line}"))
             .to_owned();
-        let (base, token) = link.split_once("/sign-in?token=").unwrap();
+        // In OIDC mode the link is the page's, and there is no token.
+        let (base, token) = link
+            .split_once("/sign-in?token=")
+            .unwrap_or((link.trim_end_matches('/'), ""));
         Self {
             child,
             log,

@@ -2,128 +2,21 @@
 //!
 //! A mistake is named by its variable, and not by its value where that may be a secret.
 
+mod settings;
+
 use std::fmt;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 
-use clap::Args;
 use http::HeaderName;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use crate::auth::LocalToken;
+use crate::auth::{IssuerUrl, LocalToken, OidcSettings};
 use crate::key::secret::Prefix;
 use crate::store::DatabaseUrl;
 
-/// The settings as they were written. `--help` shows these comments.
-#[derive(Args)]
-#[command(next_help_heading = "Settings (each is a flag and a variable; a flag wins)")]
-pub struct Settings {
-    /// The database: `sqlite://PATH` for a file, which is made where there is none, or `postgres://USER@HOST/NAME`
-    /// (also `postgresql://`) for a server.
-    #[arg(
-        long,
-        env = "DATABASE_URL",
-        value_name = "URL",
-        default_value = "sqlite://apikeys.db"
-    )]
-    #[arg(global = true, hide_env_values = true)]
-    database_url: String,
-
-    /// The address and port to listen on. Port 0 takes a free one.
-    #[arg(
-        long,
-        env = "APIKEYS_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8080"
-    )]
-    #[arg(global = true, hide_env_values = true)]
-    listen: String,
-
-    /// Where browsers reach this server, such as `https://keys.example.com`. It is used in the sign-in link.
-    /// [default: `http://` and the address]
-    #[arg(
-        long,
-        env = "APIKEYS_PUBLIC_URL",
-        value_name = "URL",
-        global = true,
-        hide_env_values = true
-    )]
-    public_url: Option<String>,
-
-    /// The token of the local operator, at least 32 characters. Better given as a variable: other users of the
-    /// machine can see flags. [default: made at each start]
-    #[arg(
-        long,
-        env = "APIKEYS_LOCAL_TOKEN",
-        value_name = "TOKEN",
-        global = true,
-        hide_env_values = true
-    )]
-    local_token: Option<String>,
-
-    /// What every secret starts with: a lower-case letter, then up to 15 lower-case letters or digits.
-    #[arg(
-        long,
-        env = "APIKEYS_KEY_PREFIX",
-        value_name = "PREFIX",
-        default_value = "ak"
-    )]
-    #[arg(global = true, hide_env_values = true)]
-    key_prefix: String,
-
-    /// The header in which API keys are taken, besides `Authorization: Bearer`.
-    #[arg(
-        long,
-        env = "APIKEYS_KEY_HEADER",
-        value_name = "NAME",
-        default_value = "X-Api-Key"
-    )]
-    #[arg(global = true, hide_env_values = true)]
-    key_header: String,
-
-    /// The origins whose pages may call `/graphql` with a token, separated by commas, such as
-    /// `https://app.example.com,http://localhost:3000`. [default: none]
-    #[arg(
-        long,
-        env = "APIKEYS_ALLOWED_ORIGINS",
-        value_name = "ORIGINS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    #[arg(global = true, hide_env_values = true)]
-    allowed_origins: String,
-
-    /// Whether `/graphiql` shows GraphiQL: `on` or `off`. [default: `on` in local mode]
-    #[arg(
-        long,
-        env = "APIKEYS_GRAPHIQL",
-        value_name = "ON|OFF",
-        global = true,
-        hide_env_values = true
-    )]
-    graphiql: Option<String>,
-
-    /// The form of the log, on stderr: `pretty` or `json`. [default: `pretty` on a terminal, else `json`]
-    #[arg(
-        long,
-        env = "APIKEYS_LOG",
-        value_name = "FORM",
-        global = true,
-        hide_env_values = true
-    )]
-    log: Option<String>,
-
-    /// What to log: `error`, `warn`, `info` or `debug`, or directives such as `info,poem=debug`.
-    #[arg(
-        long = "log-level",
-        env = "RUST_LOG",
-        value_name = "LEVEL",
-        default_value = "info,poem=warn"
-    )]
-    #[arg(global = true, hide_env_values = true)]
-    log_level: String,
-}
+pub use settings::Settings;
 
 /// A configuration without mistakes.
 pub struct Config {
@@ -135,6 +28,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// The token of the local operator; `None` to make one.
     pub local_token: Option<LocalToken>,
+    /// Whose tokens people present; `None` in local mode.
+    pub oidc: Option<OidcSettings>,
     /// What every secret starts with.
     pub key_prefix: Prefix,
     /// The header in which API keys are taken.
@@ -199,6 +94,7 @@ impl TryFrom<Settings> for Config {
         let local_token = local_token
             .transpose()
             .map_err(|error| ConfigError::new("APIKEYS_LOCAL_TOKEN", error))?;
+        let oidc = oidc(&settings)?;
         let key_prefix = Prefix::parse(&settings.key_prefix).ok_or_else(|| {
             let right = "must be a lower-case letter, then up to 15 lower-case letters or digits";
             ConfigError::new("APIKEYS_KEY_PREFIX", right)
@@ -217,7 +113,8 @@ impl TryFrom<Settings> for Config {
             .map(origin)
             .collect::<Result<_, _>>()?;
         let graphiql = match settings.graphiql.as_deref() {
-            None | Some("on" | "true") => true,
+            None => oidc.is_none(),
+            Some("on" | "true") => true,
             Some("off" | "false") => false,
             Some(_) => return Err(ConfigError::new("APIKEYS_GRAPHIQL", "must be on or off")),
         };
@@ -239,6 +136,7 @@ impl TryFrom<Settings> for Config {
             listen,
             public_url,
             local_token,
+            oidc,
             key_prefix,
             key_header,
             allowed_origins,
@@ -247,6 +145,47 @@ impl TryFrom<Settings> for Config {
             log_filter,
         })
     }
+}
+
+/// OIDC mode, where an issuer is set; half of its settings are a mistake rather than local mode.
+fn oidc(settings: &Settings) -> Result<Option<OidcSettings>, ConfigError> {
+    let Some(issuer) = &settings.oidc_issuer else {
+        for (variable, value) in [
+            ("APIKEYS_OIDC_AUDIENCE", &settings.oidc_audience),
+            ("APIKEYS_OIDC_CLIENT_ID", &settings.oidc_client_id),
+            ("APIKEYS_OIDC_OWNER_CLAIM", &settings.oidc_owner_claim),
+            ("APIKEYS_OIDC_SCOPE", &settings.oidc_scope),
+        ] {
+            if value.is_some() {
+                let problem = "is set, but APIKEYS_OIDC_ISSUER is not; set both, or neither";
+                return Err(ConfigError::new(variable, problem));
+            }
+        }
+        return Ok(None);
+    };
+    if settings.local_token.is_some() {
+        let problem = "is for local mode; with APIKEYS_OIDC_ISSUER there is no local token, so set one of the two";
+        return Err(ConfigError::new("APIKEYS_LOCAL_TOKEN", problem));
+    }
+    let filled = |variable, value: &Option<String>| match value.as_deref() {
+        Some(text) if text.trim().is_empty() => Err(ConfigError::new(variable, "is empty")),
+        value => Ok(value.map(str::to_owned)),
+    };
+    let issuer =
+        IssuerUrl::parse(issuer).map_err(|error| ConfigError::new("APIKEYS_OIDC_ISSUER", error))?;
+    let audience = filled("APIKEYS_OIDC_AUDIENCE", &settings.oidc_audience)?.ok_or_else(|| {
+        let problem = "is missing: with APIKEYS_OIDC_ISSUER it must say for whom tokens are, or those for other services would be taken too";
+        ConfigError::new("APIKEYS_OIDC_AUDIENCE", problem)
+    })?;
+    let owner_claim = filled("APIKEYS_OIDC_OWNER_CLAIM", &settings.oidc_owner_claim)?;
+    let scope = filled("APIKEYS_OIDC_SCOPE", &settings.oidc_scope)?;
+    Ok(Some(OidcSettings {
+        issuer,
+        audience,
+        client_id: filled("APIKEYS_OIDC_CLIENT_ID", &settings.oidc_client_id)?,
+        owner_claim: owner_claim.unwrap_or_else(|| "sub".to_owned()),
+        scope: scope.unwrap_or_else(|| "openid".to_owned()),
+    }))
 }
 
 /// An origin exactly as browsers write it: they compare it letter by letter.
