@@ -21,6 +21,8 @@ export default defineConfig({
   timeout: 60_000,
   expect: { timeout: 10_000 },
   reporter: "list",
+  // oidc-provider says on each start that it is not set up for production.
+  quiet: true,
   outputDir: "test-results",
   use: {
     browserName: "chromium",

@@ -3,6 +3,7 @@ import { defineConfig } from "vite";
 import { compression, defineAlgorithm } from "vite-plugin-compression2";
 
 // `npx vite` serves the page with hot reloading, and sends the rest to a server that runs on its usual address.
+// In OIDC mode that server takes people to APIKEYS_PUBLIC_URL: set it to http://localhost:5173.
 const server = "http://127.0.0.1:8080";
 
 export default defineConfig({
@@ -19,5 +20,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 6000,
     rolldownOptions: { input: { index: "index.html", graphiql: "graphiql.html" } },
   },
-  server: { proxy: { "/graphql": server, "/sign-in": server, "/sign-out": server } },
+  server: { proxy: { "/graphql": server, "/console.json": server, "/sign-in": server, "/sign-out": server } },
 });

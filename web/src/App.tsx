@@ -5,8 +5,11 @@ import { Link, Redirect, Route, Switch } from "wouter";
 
 import { client } from "./client";
 import { ViewerDocument } from "./generated";
+import { useSession } from "./hooks";
 import { ApiKeysPage } from "./pages/ApiKeysPage";
 import { NewApiKeyPage } from "./pages/NewApiKeyPage";
+import { SignInPage } from "./pages/SignInPage";
+import { signOut, type Session } from "./session";
 
 const theme = createTheme({
   primaryShade: 8,
@@ -14,27 +17,35 @@ const theme = createTheme({
 });
 
 export function App() {
+  const session = useSession();
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <Provider value={client}>
-        <Header />
+        <Header session={session} />
         <Container component="main" size="md" py="lg">
-          <Switch>
-            <Route path="/" component={ApiKeysPage} />
-            <Route path="/new" component={NewApiKeyPage} />
-            <Route>
-              <Redirect to="/" replace />
-            </Route>
-          </Switch>
+          {session.kind === "open" ? <Routes /> : <SignInPage session={session} />}
         </Container>
       </Provider>
     </MantineProvider>
   );
 }
 
-function Header() {
-  const [{ data: answer, error }] = useQuery({ query: ViewerDocument, requestPolicy: "cache-and-network" });
-  const data = error ? undefined : answer;
+function Routes() {
+  return (
+    <Switch>
+      <Route path="/" component={ApiKeysPage} />
+      <Route path="/new" component={NewApiKeyPage} />
+      <Route>
+        <Redirect to="/" replace />
+      </Route>
+    </Switch>
+  );
+}
+
+function Header({ session }: { session: Session }) {
+  const isOpen = session.kind === "open";
+  const [{ data: answer, error }] = useQuery({ query: ViewerDocument, requestPolicy: "cache-and-network", pause: !isOpen });
+  const data = isOpen && !error ? answer : undefined;
   return (
     <Container component="header" size="md" py="sm">
       <Group justify="space-between" wrap="nowrap">
@@ -51,12 +62,18 @@ function Header() {
             </Text>
           )}
           <ColorSchemeButton />
-          {data && (
+          {isOpen && session.mode === "local" && data && (
             <form method="post" action="/sign-out">
               <Button type="submit" variant="default" size="xs">
                 Sign out
               </Button>
             </form>
+          )}
+          {/* Also where the server does not take what the provider gave: the way out is to be somebody else. */}
+          {isOpen && session.mode === "oidc" && (
+            <Button variant="default" size="xs" onClick={() => void signOut()}>
+              Sign out
+            </Button>
           )}
         </Group>
       </Group>

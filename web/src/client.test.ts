@@ -2,6 +2,7 @@ import { CombinedError } from "urql";
 import { expect, test } from "vitest";
 
 import { problemOf } from "./client";
+import { ProviderOutage } from "./oidc";
 
 const answered = (extensions: Record<string, unknown>) =>
   problemOf(new CombinedError({ graphQLErrors: [{ message: "words", extensions }] }));
@@ -17,4 +18,9 @@ test("the server's codes become the page's problems", () => {
 
 test("no answer at all is an outage", () => {
   expect(problemOf(new CombinedError({ networkError: new Error("Failed to fetch") })).kind).toBe("unavailable");
+});
+
+test("an identity provider that does not renew the session is told of by its own words", () => {
+  const problem = problemOf(new CombinedError({ networkError: new ProviderOutage("words") }));
+  expect(problem).toEqual({ kind: "unavailable", message: "words" });
 });

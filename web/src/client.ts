@@ -3,10 +3,14 @@
 
 import { Client, cacheExchange, fetchExchange, type CombinedError } from "urql";
 
+import { ProviderOutage } from "./oidc";
+import { authorizedFetch } from "./session";
+
 export const client = new Client({
   url: "/graphql",
   exchanges: [cacheExchange, fetchExchange],
   preferGetMethod: false,
+  fetch: authorizedFetch,
 });
 
 /** Marks a request as one about keys, so that a change of keys refreshes it even where it had none to show. */
@@ -21,6 +25,9 @@ export type Problem =
 
 /** What went wrong, in the words of the page: the server's codes, and what a network can do. */
 export function problemOf(error: CombinedError): Problem {
+  if (error.networkError instanceof ProviderOutage) {
+    return { kind: "unavailable", message: error.networkError.message };
+  }
   const first = error.graphQLErrors[0];
   if (!first) {
     return { kind: "unavailable", message: "The server cannot be reached. Check that it runs, then try again; if this was a change, look first whether it was made." };

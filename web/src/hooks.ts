@@ -1,6 +1,13 @@
 // What several screens need of the browser.
 
-import { useEffect, useRef, useState, type RefObject } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore, type RefObject } from "react";
+
+import { currentSession, subscribe, type Session } from "./session";
+
+/** Who uses the page. */
+export function useSession(): Session {
+  return useSyncExternalStore(subscribe, currentSession);
+}
 
 /** The time, anew each minute. */
 export function useNow(): Date {

@@ -5,6 +5,9 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./App";
+import { start } from "./session";
+
+void start();
 
 const root = document.getElementById("root");
 if (root) {

@@ -1,7 +1,7 @@
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 
 import { createByHand, expect, test, type Server } from "./fixtures";
+import { expectAccessible, looks } from "./looks";
 
 /** Every screen that there is, each reached from the one before. */
 const screens: [string, (page: Page, server: Server) => Promise<void>][] = [
@@ -85,29 +85,17 @@ const screens: [string, (page: Page, server: Server) => Promise<void>][] = [
   ],
 ];
 
-for (const colorScheme of ["light", "dark"] as const) {
-  for (const [device, viewport] of [
-    ["desktop", { width: 1100, height: 750 }],
-    ["phone", { width: 360, height: 740 }],
-  ] as const) {
-    test.describe(`${colorScheme}, ${device}`, () => {
-      test.use({ colorScheme, viewport, reducedMotion: "reduce" } as object);
-      test("axe finds nothing on any screen, and nothing sticks out", async ({ page, server, expectFailedLoads }) => {
-        test.slow();
-        expectFailedLoads.value = true;
-        await page.goto(`${server.base}/`);
-        for (const [name, reach] of screens) {
-          await reach(page, server);
-          await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
-          const { violations } = await new AxeBuilder({ page }).analyze();
-          expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), name).toEqual([]);
-          const width = await page.evaluate(() => document.documentElement.scrollWidth);
-          expect(width, `${name} is as wide as the screen`).toBeLessThanOrEqual(viewport.width);
-          if (process.env["SCREENSHOTS"]) {
-            await page.screenshot({ path: `${process.env["SCREENSHOTS"]}/${name}-${colorScheme}-${device}.png` });
-          }
-        }
-      });
+for (const look of looks) {
+  test.describe(look.name, () => {
+    test.use(look.use);
+    test("axe finds nothing on any screen, and nothing sticks out", async ({ page, server, expectFailedLoads }) => {
+      test.slow();
+      expectFailedLoads.value = true;
+      await page.goto(`${server.base}/`);
+      for (const [name, reach] of screens) {
+        await reach(page, server);
+        await expectAccessible(page, name, look);
+      }
     });
-  }
+  });
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 
-import { createByHand, expect, test } from "./fixtures";
+import { createByHand, expect, test, traces } from "./fixtures";
 
 const SECRET = /^ak_[0-9A-Za-z]{38}$/;
 
@@ -56,17 +56,9 @@ test("the secret is gone once the page was left, however it was left", async ({ 
   for (const [how, go] of Object.entries(leave)) {
     await page.goto(`${server.base}/`);
     const secret = await createByHand(page, how);
-    const where = await page.evaluate(async () => ({
-      url: location.href,
-      history: JSON.stringify(history.state),
-      local: JSON.stringify(localStorage),
-      session: JSON.stringify(sessionStorage),
-      cookies: document.cookie,
-      databases: (await indexedDB.databases()).length,
-      caches: (await caches.keys()).length,
-    }));
-    expect(JSON.stringify(where)).not.toContain(secret.slice(7));
-    expect([where.databases, where.caches]).toEqual([0, 0]);
+    const left = await traces(page);
+    expect(left.text).not.toContain(secret.slice(7));
+    expect(left.stores).toBe(0);
     // Gone forward, back, or wherever: it does not come again.
     for (const step of [go, () => page.goBack(), () => page.goForward(), () => page.goForward(), () => page.reload()]) {
       await step();

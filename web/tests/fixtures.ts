@@ -12,18 +12,21 @@ import { test as base, expect, type Page } from "@playwright/test";
 
 const BINARY = resolve(import.meta.dirname, "../..", process.env["CARGO_TARGET_DIR"] ?? "target", "debug/apikeys");
 
+const LOCAL_TOKEN = "token-of-the-browser-tests-0123456789";
+
 export class Server {
   private child: ChildProcess | undefined;
   readonly folder = mkdtempSync(join(tmpdir(), "apikeys-web-"));
-  private listen = "127.0.0.1:0";
-  readonly token = "token-of-the-browser-tests-0123456789";
   base = "";
   link = "";
 
-  async start(variables: Record<string, string> = {}): Promise<void> {
+  /** Port 0 takes a free one. */
+  constructor(private listen = "127.0.0.1:0") {}
+
+  async start(variables: Record<string, string> = { APIKEYS_LOCAL_TOKEN: LOCAL_TOKEN }): Promise<void> {
     this.child = spawn(BINARY, [], {
       cwd: this.folder,
-      env: { APIKEYS_LISTEN: this.listen, APIKEYS_LOCAL_TOKEN: this.token, DATABASE_URL: "sqlite://apikeys.db", ...variables },
+      env: { APIKEYS_LISTEN: this.listen, DATABASE_URL: "sqlite://apikeys.db", ...variables },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const { stdout, stderr } = this.child;
@@ -57,10 +60,10 @@ export class Server {
     rmSync(this.folder, { recursive: true });
   }
 
-  async graphql(query: string): Promise<Record<string, unknown>> {
+  async graphql(query: string, token = LOCAL_TOKEN): Promise<Record<string, unknown>> {
     const response = await fetch(`${this.base}/graphql`, {
       method: "POST",
-      headers: { authorization: `Bearer ${this.token}`, "content-type": "application/json" },
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify({ query }),
     });
     const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: unknown };
@@ -79,6 +82,8 @@ export class Server {
 
 interface Fixtures {
   server: Server;
+  /** Where else the page may go: the identity provider's origin, whose own pages are not ours to judge. */
+  elsewhere: string[];
   /** Set where a test takes the server away or the session: the browser itself then says so on the console. */
   expectFailedLoads: { value: boolean };
 }
@@ -90,18 +95,24 @@ export const test = base.extend<Fixtures>({
     await use(server);
     await server.remove();
   },
+  elsewhere: async ({}, use) => use([]),
   expectFailedLoads: async ({}, use) => use({ value: false }),
-  page: async ({ page, context, server, expectFailedLoads }, use) => {
+  page: async ({ page, context, server, elsewhere, expectFailedLoads }, use) => {
     const complaints: string[] = [];
+    const isElsewhere = (page: Page | null) => page !== null && elsewhere.includes(new URL(page.url()).origin);
     context.on("console", (message) => {
       const isFailedLoad = message.text().startsWith("Failed to load resource");
-      if (["error", "warning"].includes(message.type()) && !(isFailedLoad && expectFailedLoads.value)) {
+      if (["error", "warning"].includes(message.type()) && !(isFailedLoad && expectFailedLoads.value) && !isElsewhere(message.page())) {
         complaints.push(`console: ${message.text()}`);
       }
     });
-    context.on("weberror", (error) => complaints.push(`error: ${error.error().message}`));
+    context.on("weberror", (error) => {
+      if (!isElsewhere(error.page())) {
+        complaints.push(`error: ${error.error().message}`);
+      }
+    });
     context.on("request", (request) => {
-      if (!request.url().startsWith(server.base) && !/^(blob|data):/.test(request.url())) {
+      if (![server.base, ...elsewhere].includes(new URL(request.url()).origin) && !/^(blob|data):/.test(request.url())) {
         complaints.push(`a request to another origin: ${request.url()}`);
       }
     });
@@ -124,4 +135,17 @@ export async function createByHand(page: Page, name: string): Promise<string> {
   await page.getByRole("button", { name: "Create key" }).click();
   await expect(page.getByRole("heading", { name: "API key created" })).toBeVisible();
   return page.getByLabel("Key", { exact: true }).inputValue();
+}
+
+/** All that a page could leave behind in the browser, as one text; and how many databases and caches it made. */
+export async function traces(page: Page): Promise<{ text: string; stores: number }> {
+  const where = await page.evaluate(async () => ({
+    url: location.href,
+    history: JSON.stringify(history.state),
+    local: JSON.stringify(localStorage),
+    session: JSON.stringify(sessionStorage),
+    cookies: document.cookie,
+    stores: (await indexedDB.databases()).length + (await caches.keys()).length,
+  }));
+  return { text: JSON.stringify(where), stores: where.stores };
 }

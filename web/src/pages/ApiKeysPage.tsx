@@ -8,7 +8,7 @@ import { aboutKeys, problemOf } from "../client";
 import { DeleteApiKeyDialog, type Doomed } from "../components/DeleteApiKeyDialog";
 import { ProblemNotice } from "../components/ProblemNotice";
 import { ApiKeysDocument, ViewerDocument, type ApiKeysQuery, type ApiKeysQueryVariables } from "../generated";
-import { useNow, usePageHeading } from "../hooks";
+import { useNow, usePageHeading, useSession } from "../hooks";
 import { exactTime, relativeTime } from "../time";
 
 const PAGE_SIZE = 20;
@@ -37,6 +37,15 @@ export function ApiKeysPage() {
     refresh({ requestPolicy: "network-only" });
     refreshViewer({ requestPolicy: "network-only" });
   };
+
+  // The token has run out: what comes without one says so at once, rather than at the next click.
+  const session = useSession();
+  const hasEnded = session.kind === "open" && session.hasEnded;
+  useEffect(() => {
+    if (hasEnded) {
+      retry();
+    }
+  }, [hasEnded]);
 
   // The last key of the last page was deleted: there is nothing to see here any more.
   const isBeyondTheEnd = page !== undefined && page.edges.length === 0 && page.totalCount > 0;
