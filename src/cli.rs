@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use tokio::sync::oneshot;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::auth::{Authenticator, Caller, LocalToken, Oidc, People};
@@ -12,6 +13,7 @@ use crate::graphql;
 use crate::http::{self, Server};
 use crate::key::clock::Clock;
 use crate::key::error::{InvalidInput, chain};
+use crate::key::last_used::LastUsed;
 use crate::key::model::{Name, Owner};
 use crate::key::scope::Scopes;
 use crate::key::service::{CreatedApiKey, Service};
@@ -116,8 +118,15 @@ async fn serve(config: Config) -> Result<(), Failure> {
         }
     };
     let store = Store::open(&config.database_url).await?;
-    let verifier = Verifier::new(store.clone(), config.key_prefix.clone(), Clock::system());
-    let service = Arc::new(Service::new(store, config.key_prefix, Clock::system()));
+    let clock = Arc::new(Clock::system());
+    let last_used = Arc::new(LastUsed::new(store.clone()));
+    let verifier = Arc::new(Verifier::new(
+        store.clone(),
+        config.key_prefix.clone(),
+        clock.clone(),
+        last_used.clone(),
+    ));
+    let service = Arc::new(Service::new(store, config.key_prefix, clock));
     let settings = http::Settings {
         listen: config.listen,
         public_url: config.public_url,
@@ -126,8 +135,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
         has_graphiql: config.graphiql,
     };
     let is_local = matches!(people, People::Local(_));
-    let authenticator = Authenticator::new(people, verifier);
-    let server = Server::bind(settings, authenticator, service)
+    let authenticator = Authenticator::new(people, verifier.clone());
+    let server = Server::bind(settings, authenticator, service, verifier)
         .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
     if is_local && !config.listen.ip().is_loopback() {
         tracing::warn!(
@@ -135,10 +144,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
         );
     }
     print(&format!("Open {}\n", server.link()))?;
-    server
-        .run()
-        .await
-        .map_err(|error| Failure::Failed(chain(&error)))
+    let (stop, stopped) = oneshot::channel();
+    let writing = tokio::spawn(last_used.keep_writing(stopped));
+    let served = server.run().await;
+    drop(stop);
+    if let Err(panic) = writing.await {
+        tracing::error!(%panic, "when keys were last used was not written");
+    }
+    served.map_err(|error| Failure::Failed(chain(&error)))
 }
 
 async fn create_key(
@@ -148,7 +161,7 @@ async fn create_key(
     scopes: Scopes,
 ) -> Result<(), Failure> {
     let store = Store::open(&config.database_url).await?;
-    let service = Service::new(store, config.key_prefix, Clock::system());
+    let service = Service::new(store, config.key_prefix, Arc::new(Clock::system()));
     let failed = |error| Failure::Failed(chain(&error));
     let permission = Caller::command_line(owner).write_keys().map_err(failed)?;
     let CreatedApiKey { api_key, secret } = service

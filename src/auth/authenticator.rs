@@ -1,5 +1,7 @@
 //! From credentials to a caller.
 
+use std::sync::Arc;
+
 use super::oidc::{Oidc, TokenError};
 use super::{Caller, LocalToken};
 use crate::key::error::{Cause, Error};
@@ -9,7 +11,7 @@ use crate::key::verify::Verifier;
 /// Knows every kind of credential that this installation takes.
 pub struct Authenticator {
     people: People,
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
 }
 
 /// How people prove who they are. Programs present API keys, whichever it is.
@@ -55,7 +57,7 @@ pub enum Refused {
 
 impl Authenticator {
     /// Takes what these people present, and API keys.
-    pub fn new(people: People, verifier: Verifier) -> Self {
+    pub fn new(people: People, verifier: Arc<Verifier>) -> Self {
         Self { people, verifier }
     }
 

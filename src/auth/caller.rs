@@ -1,8 +1,10 @@
 //! The caller, and the permissions that only a caller can give.
 
+use std::sync::Arc;
+
 use super::oidc::Person;
 use crate::key::error::Error;
-use crate::key::model::{ApiKey, Owner};
+use crate::key::model::{KeyId, LiveKey, Owner};
 use crate::key::scope;
 
 /// Who makes this request.
@@ -20,7 +22,7 @@ enum Identity {
         subject: String,
     },
     ApiKey {
-        api_key: Box<ApiKey>,
+        api_key: Arc<LiveKey>,
         /// The request names the owner, and the key may do that.
         acts_for_owner: bool,
     },
@@ -78,11 +80,11 @@ impl Caller {
     }
 
     /// A program that presented an API key: what the key's scopes say, on the keys of the key's own owner.
-    pub fn api_key(api_key: ApiKey) -> Self {
+    pub fn api_key(api_key: Arc<LiveKey>) -> Self {
         Self {
             owner: api_key.owner.clone(),
             identity: Identity::ApiKey {
-                api_key: Box::new(api_key),
+                api_key,
                 acts_for_owner: false,
             },
         }
@@ -132,11 +134,26 @@ impl Caller {
         }
     }
 
-    /// The key that was presented, if one was.
-    pub fn presented_api_key(&self) -> Option<&ApiKey> {
+    /// The permission to see the key that was presented, if one was: every key has it.
+    pub fn read_own_key(&self) -> Option<ReadOwnKey> {
         match &self.identity {
-            Identity::ApiKey { api_key, .. } => Some(api_key),
+            Identity::ApiKey { api_key, .. } => Some(ReadOwnKey(api_key.clone())),
             Identity::Local | Identity::CommandLine | Identity::Oidc { .. } => None,
+        }
+    }
+
+    /// The permission to ask whose a secret is, whoever that may be. People of an issuer have it not: it is beyond their
+    /// own keys.
+    pub fn introspect_keys(&self) -> Result<IntrospectKeys, Error> {
+        match &self.identity {
+            Identity::Local | Identity::CommandLine => Ok(IntrospectKeys(())),
+            Identity::ApiKey { api_key, .. } if api_key.scopes.contains(scope::INTROSPECT) => {
+                Ok(IntrospectKeys(()))
+            }
+            Identity::ApiKey { .. } | Identity::Oidc { .. } => Err(Error::Forbidden(format!(
+                "this takes an API key with the scope `{}`",
+                scope::INTROSPECT
+            ))),
         }
     }
 
@@ -190,6 +207,26 @@ impl ReadKeys {
         &self.owner
     }
 }
+
+/// The permission to see the key that one presented. Only a [`Caller`] makes one.
+#[derive(Debug, Clone)]
+pub struct ReadOwnKey(Arc<LiveKey>);
+
+impl ReadOwnKey {
+    /// Whose key it is.
+    pub fn owner(&self) -> &Owner {
+        &self.0.owner
+    }
+
+    /// Which key.
+    pub fn id(&self) -> KeyId {
+        self.0.id
+    }
+}
+
+/// The permission to ask whose a secret is. Only a [`Caller`] makes one.
+#[derive(Debug, Clone)]
+pub struct IntrospectKeys(());
 
 /// The permission to change one owner's keys. Only a [`Caller`] makes one.
 #[derive(Debug, Clone)]

@@ -1,12 +1,17 @@
 //! The objects, inputs and enums of the schema, and how the domain's types become them. Doc comments in here are what
 //! a frontend developer reads in GraphiQL.
 
-use async_graphql::{Enum, ID, InputObject, Interface, SimpleObject};
+use std::sync::Arc;
+
+use async_graphql::{
+    ComplexObject, Context, Enum, ID, InputObject, Interface, Result, SimpleObject,
+};
 
 use super::connection::ApiKeyEdge;
 use super::datetime::DateTime;
-use crate::auth::{Caller, Credential};
+use crate::auth::{Caller, Credential, ReadOwnKey};
 use crate::key::model;
+use crate::key::service::Service;
 
 /// Anything that has an id of its own and can be fetched again with `node(id:)`.
 #[derive(Interface)]
@@ -38,6 +43,8 @@ pub struct ApiKey {
     created_at: DateTime,
     /// Who created it: a subject, as in `viewer { subject }`.
     created_by: String,
+    /// When it was last presented and good, to within some seconds; null where that never happened.
+    last_used_at: Option<DateTime>,
 }
 
 impl From<model::ApiKey> for ApiKey {
@@ -45,7 +52,8 @@ impl From<model::ApiKey> for ApiKey {
         Self {
             id: ID(api_key.id.to_string()),
             name: api_key.name.as_str().to_owned(),
-            hint: api_key.hint,
+            hint: api_key.hint().to_owned(),
+            last_used_at: api_key.last_used_at().map(DateTime),
             owner: api_key.owner.as_str().to_owned(),
             scopes: api_key.scopes.iter().map(str::to_owned).collect(),
             created_at: DateTime(api_key.created_at),
@@ -56,6 +64,7 @@ impl From<model::ApiKey> for ApiKey {
 
 /// Who is asking, as this service sees them.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct Viewer {
     /// Whose keys this caller works on.
     owner: String,
@@ -64,9 +73,21 @@ pub struct Viewer {
     subject: String,
     /// How they proved who they are.
     credential: CredentialKind,
+    #[graphql(skip)]
+    own_key: Option<ReadOwnKey>,
+}
+
+#[ComplexObject]
+impl Viewer {
     /// The API key that was presented, if one was. A program that holds only a key learns here whose it is and what
     /// it may do.
-    api_key: Option<ApiKey>,
+    async fn api_key(&self, ctx: &Context<'_>) -> Result<Option<ApiKey>> {
+        let Some(permission) = &self.own_key else {
+            return Ok(None);
+        };
+        let api_key = ctx.data::<Arc<Service>>()?.find_own(permission).await?;
+        Ok(api_key.map(ApiKey::from))
+    }
 }
 
 impl From<&Caller> for Viewer {
@@ -75,7 +96,7 @@ impl From<&Caller> for Viewer {
             owner: caller.owner().as_str().to_owned(),
             subject: caller.subject(),
             credential: caller.credential().into(),
-            api_key: caller.presented_api_key().cloned().map(ApiKey::from),
+            own_key: caller.read_own_key(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{App, session};
 use crate::auth::{Caller, Presented, Refused};
 
 /// The header in which a backend names the owner that it acts for.
-const OWNER_HEADER: HeaderName = HeaderName::from_static("apikeys-owner");
+pub(super) const OWNER_HEADER: HeaderName = HeaderName::from_static("apikeys-owner");
 
 /// Why a request is not let in.
 #[derive(Debug)]
@@ -24,13 +24,9 @@ pub(super) async fn caller(app: &App, request: &Request) -> Result<Caller, Rejec
     let headers = request.headers();
     // In OIDC mode there are no sessions.
     let session = request.extensions().get::<Session>();
-    let authorization = single(headers, &header::AUTHORIZATION)?;
     let presented = Presented {
-        // Another scheme is a wrong token rather than none: what was sent is answered.
-        bearer: authorization.map(|value| bearer_token(value).unwrap_or_default()),
-        api_key: single(headers, &app.key_header)?,
         session: session.is_some_and(session::is_signed_in),
-        owner: single(headers, &OWNER_HEADER)?,
+        ..presented(headers, app)?
     };
     let by_cookie_alone = presented.bearer.is_none() && presented.api_key.is_none();
     if presented.session && by_cookie_alone && !is_same_origin(app, headers) {
@@ -38,6 +34,18 @@ pub(super) async fn caller(app: &App, request: &Request) -> Result<Caller, Rejec
     }
     let caller = app.authenticator.authenticate(presented).await;
     caller.map_err(Rejected::Refused)
+}
+
+/// What the headers present, apart from the session.
+pub(super) fn presented<'a>(headers: &'a HeaderMap, app: &App) -> Result<Presented<'a>, Rejected> {
+    let authorization = single(headers, &header::AUTHORIZATION)?;
+    Ok(Presented {
+        // Another scheme is a wrong token rather than none: what was sent is answered.
+        bearer: authorization.map(|value| bearer_token(value).unwrap_or_default()),
+        api_key: single(headers, &app.key_header)?,
+        session: false,
+        owner: single(headers, &OWNER_HEADER)?,
+    })
 }
 
 /// The value of a header that may come once. Owners are UTF-8, so values are too.
@@ -53,7 +61,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750 section 2.1; the scheme in any case, RFC 9110 section 11.1).
-fn bearer_token(authorization: &str) -> Option<&str> {
+pub(super) fn bearer_token(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")

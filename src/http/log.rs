@@ -20,13 +20,15 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) struct OperationName(pub(super) String);
 
 /// Paths that may be logged as they are. A path that is not ours may be anything, a pasted secret too.
-const ROUTES: [&str; 12] = [
+const ROUTES: [&str; 14] = [
     "/",
+    "/auth",
     "/console.json",
     "/favicon.ico",
     "/favicon.svg",
     "/graphiql",
     "/graphql",
+    "/introspect",
     "/livez",
     "/new",
     "/readyz",
@@ -101,6 +103,9 @@ impl Drop for Line {
 fn known_route(path: &str) -> &'static str {
     if path.starts_with("/assets/") {
         return "/assets/*";
+    }
+    if path.starts_with("/auth/") {
+        return "/auth/*";
     }
     let known = ROUTES.into_iter().find(|route| *route == path);
     known.unwrap_or("(none)")

@@ -1,4 +1,4 @@
-//! The two media types of a GraphQL answer, and which of them a client wants.
+//! Media types: the two of a GraphQL answer, and which of them a client wants; and those that bodies may have.
 
 use poem::http::HeaderMap;
 use poem::web::Accept;
@@ -59,4 +59,12 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
         _ => true,
     });
     is_json && is_utf8
+}
+
+/// Whether the body is a form, `application/x-www-form-urlencoded`.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let value = headers.get("content-type");
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = text.split(';').next().unwrap_or("").trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }

@@ -1,10 +1,13 @@
 //! HTTP: poem, and only here. Which routes there are, and what is the same for all of them.
 
+mod body;
 mod caller;
 mod console;
 mod cors;
+mod forward_auth;
 mod graphql;
 mod health;
+mod introspect;
 mod log;
 mod media;
 mod pages;
@@ -28,6 +31,7 @@ use url::Url;
 use crate::auth::{Authenticator, People};
 use crate::graphql::{Schema, sdl};
 use crate::key::service::Service;
+use crate::key::verify::Verifier;
 
 /// How long requests may go on after a signal to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
@@ -60,6 +64,7 @@ struct App {
     schema: Schema,
     sdl: String,
     service: Arc<Service>,
+    verifier: Arc<Verifier>,
     authenticator: Authenticator,
     key_header: HeaderName,
     /// Where browsers reach the server, as they write it in `Origin`.
@@ -75,6 +80,7 @@ impl Server {
         settings: Settings,
         authenticator: Authenticator,
         service: Arc<Service>,
+        verifier: Arc<Verifier>,
     ) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(settings.listen)?;
         listener.set_nonblocking(true)?;
@@ -87,6 +93,7 @@ impl Server {
             schema: crate::graphql::schema(service.clone()),
             sdl: sdl(),
             service,
+            verifier,
             authenticator,
             key_header: settings.key_header,
             origin: public_url.origin().ascii_serialization(),
@@ -140,6 +147,9 @@ fn routes(app: Arc<App>, is_https: bool) -> impl Endpoint {
         .at("/favicon.ico", get(console::icon))
         .at("/console.json", get(console::sign_in))
         .at("/graphql", graphql::graphql.around(cors::cors))
+        .at("/auth", forward_auth::forward_auth)
+        .at("/auth/*", forward_auth::forward_auth)
+        .at("/introspect", post(introspect::introspect))
         .at("/schema.graphql", get(pages::schema))
         .at("/livez", get(health::livez))
         .at("/readyz", get(health::readyz));

@@ -1,21 +1,15 @@
 //! The parameters of a GraphQL request, as GET and POST carry them.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use poem::error::ReadBodyError;
 use poem::http::StatusCode;
 use poem::{Body, Request};
 use serde_json::{Map, Value};
 
+use super::body;
 use super::media::is_json;
 use super::refusal::Refusal;
 use crate::graphql::{Parameters, code};
-
-/// The largest body that is read, in bytes.
-const MAX_BODY: usize = 64 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The parameters of a POST request.
 pub(super) async fn of_body(request: &Request, body: Body) -> Result<Parameters, Refusal> {
@@ -27,20 +21,9 @@ pub(super) async fn of_body(request: &Request, body: Body) -> Result<Parameters,
             message,
         ));
     }
-    let whole_body = tokio::time::timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_BODY));
-    let bytes = whole_body
+    let bytes = body::read(body)
         .await
-        .map_err(|_| {
-            let message = "The body did not arrive in time.";
-            Refusal::new(StatusCode::REQUEST_TIMEOUT, code::BAD_USER_INPUT, message)
-        })?
-        .map_err(|error| match error {
-            ReadBodyError::PayloadTooLarge => {
-                let message = format!("The body is larger than {MAX_BODY} bytes.");
-                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_USER_INPUT, message)
-            }
-            _ => Refusal::bad_request("The body ended before it was whole."),
-        })?;
+        .map_err(|unread| Refusal::new(unread.status, code::BAD_USER_INPUT, unread.message))?;
     let body: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Refusal::bad_request(format!("The body is not JSON: {error}.")))?;
     let Value::Object(mut body) = body else {

@@ -4,7 +4,9 @@
 //! ([`crate::auth::ReadKeys`], [`crate::auth::WriteKeys`]).
 
 pub mod clock;
+mod coalescer;
 pub mod error;
+pub mod last_used;
 pub mod model;
 pub mod page;
 pub mod scope;

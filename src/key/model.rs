@@ -19,14 +19,59 @@ pub struct ApiKey {
     pub owner: Owner,
     /// What its owner calls it.
     pub name: Name,
-    /// The start of its secret, to recognise it by (`ak_7Fh3…`).
-    pub hint: String,
     /// What it may do.
     pub scopes: Scopes,
     /// When it was made, UTC.
     pub created_at: Timestamp,
     /// The subject that made it.
     pub created_by: String,
+    /// Its secrets as far as they are told of, newest first.
+    pub secrets: Vec<ApiKeySecret>,
+}
+
+impl ApiKey {
+    /// The start of its newest secret, to recognise it by (`ak_7Fh3…`).
+    pub fn hint(&self) -> &str {
+        self.secrets.first().map_or("", |secret| &secret.hint)
+    }
+
+    /// When any of its secrets was last presented and good, to within some seconds.
+    pub fn last_used_at(&self) -> Option<Timestamp> {
+        self.secrets
+            .iter()
+            .filter_map(|secret| secret.last_used_at)
+            .max()
+    }
+}
+
+/// What is told of a secret. Neither it nor its digest is part of this.
+#[derive(Debug, Clone)]
+pub struct ApiKeySecret {
+    /// Its start (`ak_7Fh3…`).
+    pub hint: String,
+    /// When it was made, UTC.
+    pub created_at: Timestamp,
+    /// When it ends, apart from its key; `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last presented and good, to within some seconds.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A key whose secret was presented and works: what a check of it tells.
+#[derive(Debug)]
+pub struct LiveKey {
+    /// Which key.
+    pub id: KeyId,
+    /// Whose key it is.
+    pub owner: Owner,
+    /// What its owner calls it.
+    pub name: Name,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When the secret was made, UTC.
+    pub issued_at: Timestamp,
+    /// When the secret or the key ends, whichever is first.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The id of an API key, a UUID of version 7; it is a page's cursor as well.

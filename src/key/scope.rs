@@ -31,11 +31,7 @@ impl Scopes {
         let invalid = |problem: String| Err(InvalidInput::new("scopes", problem));
         let mut scopes: Vec<String> = Vec::new();
         for text in texts.iter().map(AsRef::as_ref) {
-            // RFC 6749's scope-token: visible ASCII but for the quotation mark and the backslash.
-            let is_token = text
-                .bytes()
-                .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
-            if text.is_empty() || text.len() > Self::MAX_CHARS || !is_token {
+            if text.len() > Self::MAX_CHARS || !Self::is_token(text) {
                 return invalid(format!(
                     "each of `scopes` must have 1 to {} visible ASCII characters, without blanks, \" and \\",
                     Self::MAX_CHARS
@@ -59,6 +55,12 @@ impl Scopes {
             ));
         }
         Ok(Self(scopes))
+    }
+
+    /// Whether a text is RFC 6749's `scope-token`: visible ASCII but for the quotation mark and the backslash.
+    pub fn is_token(text: &str) -> bool {
+        let is_part = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+        !text.is_empty() && text.bytes().all(is_part)
     }
 
     /// Whether a scope is among them.

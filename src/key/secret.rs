@@ -109,10 +109,15 @@ impl fmt::Debug for Secret {
 }
 
 /// SHA-256 of a whole secret.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// Takes a digest as the database has it.
+    pub(crate) fn from_store(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes that the database stores.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -1,12 +1,14 @@
 //! What can be done with API keys. Every method takes the permission that it needs, so that forgetting to
 //! authorise does not compile.
 
-use crate::auth::{ReadKeys, WriteKeys};
+use std::sync::Arc;
+
+use crate::auth::{ReadKeys, ReadOwnKey, WriteKeys};
 use crate::store::{self, ApiKeyCreation, ApiKeyDeletion, Store};
 
 use super::clock::Clock;
 use super::error::Error;
-use super::model::{ApiKey, KeyId, Name};
+use super::model::{ApiKey, ApiKeySecret, KeyId, Name};
 use super::page::{Page, PageRequest};
 use super::scope::Scopes;
 use super::secret::{Prefix, RandomUnavailable, Secret};
@@ -15,7 +17,7 @@ use super::secret::{Prefix, RandomUnavailable, Secret};
 pub struct Service {
     store: Store,
     prefix: Prefix,
-    clock: Clock,
+    clock: Arc<Clock>,
 }
 
 /// A key that was just made, with the only sight of its secret.
@@ -29,7 +31,7 @@ pub struct CreatedApiKey {
 
 impl Service {
     /// A service whose secrets start with `prefix`.
-    pub fn new(store: Store, prefix: Prefix, clock: Clock) -> Self {
+    pub fn new(store: Store, prefix: Prefix, clock: Arc<Clock>) -> Self {
         Self {
             store,
             prefix,
@@ -57,10 +59,15 @@ impl Service {
             id: self.clock.id(created_at).into(),
             owner: caller.owner().clone(),
             name,
-            hint: secret.hint(),
             scopes,
             created_at,
             created_by: caller.subject(),
+            secrets: vec![ApiKeySecret {
+                hint: secret.hint(),
+                created_at,
+                expires_at: None,
+                last_used_at: None,
+            }],
         };
         let creation = ApiKeyCreation {
             api_key: api_key.clone(),
@@ -94,6 +101,12 @@ impl Service {
     /// One key; `None` where the owner has no such key.
     pub async fn find(&self, permission: &ReadKeys, id: KeyId) -> Result<Option<ApiKey>, Error> {
         Ok(self.store.api_key_find(permission.owner(), id).await?)
+    }
+
+    /// The key that the caller presented; `None` where it was deleted meanwhile.
+    pub async fn find_own(&self, permission: &ReadOwnKey) -> Result<Option<ApiKey>, Error> {
+        let (owner, id) = (permission.owner(), permission.id());
+        Ok(self.store.api_key_find(owner, id).await?)
     }
 
     /// A page of keys, newest first.

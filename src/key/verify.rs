@@ -1,24 +1,55 @@
 //! Is this secret good, and whose is it? The question that every check of a key asks.
 
-use crate::store::Store;
+use std::sync::Arc;
+
+use crate::auth::IntrospectKeys;
+use crate::store::{self, Store};
 
 use super::clock::Clock;
+use super::coalescer::{Coalescer, Failed, Lookup};
 use super::error::Error;
-use super::model::ApiKey;
-use super::secret::{Prefix, Secret};
+use super::last_used::LastUsed;
+use super::model::LiveKey;
+use super::secret::{Digest, Prefix, Secret};
 
 /// Answers whether a secret is good.
 pub struct Verifier {
-    store: Store,
+    lookups: Coalescer<LiveKeys>,
+    last_used: Arc<LastUsed>,
     prefix: Prefix,
-    clock: Clock,
+    clock: Arc<Clock>,
+}
+
+/// The keys that work at the moment of asking, by the digests of their secrets.
+struct LiveKeys {
+    store: Store,
+    clock: Arc<Clock>,
+}
+
+impl Lookup for LiveKeys {
+    type Key = Digest;
+    type Value = Arc<LiveKey>;
+    type Error = store::Error;
+
+    async fn look_up(
+        &self,
+        digests: Vec<Digest>,
+    ) -> Result<Vec<(Digest, Arc<LiveKey>)>, store::Error> {
+        let now = self.clock.now();
+        self.store.secrets_find_live(digests, now).await
+    }
 }
 
 impl Verifier {
-    /// A verifier of secrets that start with `prefix`.
-    pub fn new(store: Store, prefix: Prefix, clock: Clock) -> Self {
-        Self {
+    /// A verifier of secrets that start with `prefix`, which tells `last_used` of those that were good.
+    pub fn new(store: Store, prefix: Prefix, clock: Arc<Clock>, last_used: Arc<LastUsed>) -> Self {
+        let live_keys = LiveKeys {
             store,
+            clock: clock.clone(),
+        };
+        Self {
+            lookups: Coalescer::new(live_keys),
+            last_used,
             prefix,
             clock,
         }
@@ -26,12 +57,38 @@ impl Verifier {
 
     /// The key whose secret this is; `None` for whatever is not the secret of a key that works now, all alike.
     ///
-    /// What is malformed never reaches the database. [`Error::Unavailable`] is an outage and never means "bad".
-    pub async fn verify(&self, presented: &str) -> Result<Option<ApiKey>, Error> {
+    /// The database is asked after this was called, so that a key which was deleted before is never found. What is
+    /// malformed never reaches it. [`Error::Unavailable`] is an outage and never means "bad".
+    pub async fn verify(&self, presented: &str) -> Result<Option<Arc<LiveKey>>, Error> {
         let Ok(secret) = Secret::parse(&self.prefix, presented) else {
             return Ok(None);
         };
-        let now = self.clock.now();
-        Ok(self.store.secret_find_live(secret.digest(), now).await?)
+        let digest = secret.digest();
+        let found = self.lookups.get(digest).await?;
+        if found.is_some() {
+            self.last_used.mark(digest, self.clock.now());
+        }
+        Ok(found)
+    }
+
+    /// The same, for somebody who may ask about keys that are not theirs.
+    pub async fn introspect(
+        &self,
+        _permission: &IntrospectKeys,
+        presented: &str,
+    ) -> Result<Option<Arc<LiveKey>>, Error> {
+        self.verify(presented).await
+    }
+}
+
+impl From<Failed<store::Error>> for Error {
+    fn from(failed: Failed<store::Error>) -> Self {
+        match failed {
+            Failed::Lookup(error) => match *error {
+                store::Error::Unavailable(_) => Self::Unavailable(Box::new(error)),
+                store::Error::Unexpected(_) => Self::Internal(Box::new(error)),
+            },
+            Failed::Lost => Self::Internal("a lookup ended without an answer".into()),
+        }
     }
 }

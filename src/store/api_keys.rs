@@ -1,5 +1,7 @@
 //! The keys and their secrets' digests.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
@@ -11,7 +13,7 @@ use super::range::KeysBetween;
 use super::schema::{api_key_events, api_key_secrets, api_keys};
 use super::types::{DbInstant, DbUuid};
 use super::{Store, on_both};
-use crate::key::model::{ApiKey, KeyId, Name, Owner};
+use crate::key::model::{ApiKey, ApiKeySecret, KeyId, Name, Owner};
 use crate::key::page::{End, Page, PageRequest};
 use crate::key::scope::Scopes;
 use crate::key::secret::Digest;
@@ -53,33 +55,64 @@ struct ApiKeyRow {
     scopes: String,
     created_at: DbInstant,
     created_by: String,
-    #[diesel(select_expression = newest_hint())]
-    hint: Option<String>,
 }
 
-/// The hint of a key's newest secret, as part of the query for the key.
-#[diesel::dsl::auto_type]
-fn newest_hint() -> _ {
-    api_key_secrets::table
-        .filter(api_key_secrets::api_key_id.eq(api_keys::id))
-        .order(api_key_secrets::created_at.desc())
-        .select(api_key_secrets::hint)
-        .limit(1_i64)
-        .single_value()
-}
-
-impl From<ApiKeyRow> for ApiKey {
-    fn from(row: ApiKeyRow) -> Self {
-        Self {
-            id: row.id.0.into(),
-            owner: Owner::from_store(row.owner),
-            name: Name::from_store(row.name),
-            hint: row.hint.unwrap_or_default(),
-            scopes: Scopes::from_store(&row.scopes),
-            created_at: row.created_at.0,
-            created_by: row.created_by,
+impl ApiKeyRow {
+    fn with_secrets(self, secrets: Vec<ApiKeySecret>) -> ApiKey {
+        ApiKey {
+            id: self.id.0.into(),
+            owner: Owner::from_store(self.owner),
+            name: Name::from_store(self.name),
+            scopes: Scopes::from_store(&self.scopes),
+            created_at: self.created_at.0,
+            created_by: self.created_by,
+            secrets,
         }
     }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = api_key_secrets)]
+struct SecretRow {
+    api_key_id: DbUuid,
+    hint: String,
+    created_at: DbInstant,
+    expires_at: Option<DbInstant>,
+    last_used_at: Option<DbInstant>,
+}
+
+impl From<SecretRow> for ApiKeySecret {
+    fn from(row: SecretRow) -> Self {
+        Self {
+            hint: row.hint,
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.map(|at| at.0),
+            last_used_at: row.last_used_at.map(|at| at.0),
+        }
+    }
+}
+
+/// The query for the secrets of keys, newest first.
+#[diesel::dsl::auto_type]
+fn secrets_of(rows: &[ApiKeyRow]) -> _ {
+    let ids: Vec<DbUuid> = rows.iter().map(|row| row.id).collect();
+    api_key_secrets::table
+        .filter(api_key_secrets::api_key_id.eq_any(ids))
+        .order(api_key_secrets::created_at.desc())
+}
+
+/// Gives each key its secrets.
+fn assemble(rows: Vec<ApiKeyRow>, secrets: Vec<SecretRow>) -> Vec<ApiKey> {
+    let mut of_keys: HashMap<DbUuid, Vec<ApiKeySecret>> = HashMap::new();
+    for secret in secrets {
+        let of_key = of_keys.entry(secret.api_key_id).or_default();
+        of_key.push(secret.into());
+    }
+    let keys = rows.into_iter().map(|row| {
+        let secrets = of_keys.remove(&row.id).unwrap_or_default();
+        row.with_secrets(secrets)
+    });
+    keys.collect()
 }
 
 #[derive(Insertable)]
@@ -127,7 +160,7 @@ impl Store {
                 let secret_row = NewSecretRow {
                     digest: digest.as_bytes(),
                     api_key_id: id,
-                    hint: &api_key.hint,
+                    hint: api_key.hint(),
                     created_at,
                 };
                 let event_row = NewEventRow {
@@ -204,56 +237,21 @@ impl Store {
         on_both!(
             self,
             read | conn | {
-                let row: Option<ApiKeyRow> = api_keys::table
+                let rows: Vec<ApiKeyRow> = api_keys::table
                     .filter(api_keys::id.eq(DbUuid(id.into())))
                     .filter(api_keys::owner.eq(owner.as_str()))
                     .select(ApiKeyRow::as_select())
-                    .first(conn)
-                    .await
-                    .optional()?;
-                row.map(ApiKey::from)
+                    .load(conn)
+                    .await?;
+                let secrets = secrets_of(&rows).select(SecretRow::as_select());
+                let secrets: Vec<SecretRow> = secrets.load(conn).await?;
+                assemble(rows, secrets).pop()
             }
         )
         .await
     }
 
-    /// The key that a secret with this digest opens at `now`: neither has expired, and the key is not disabled.
-    pub async fn secret_find_live(
-        &self,
-        digest: Digest,
-        now: Timestamp,
-    ) -> Result<Option<ApiKey>, Error> {
-        on_both!(
-            self,
-            read | conn | {
-                let now = DbInstant(now);
-                let of_secret = api_key_secrets::table
-                    .filter(api_key_secrets::digest.eq(digest.as_bytes().as_slice()))
-                    .filter(
-                        api_key_secrets::expires_at
-                            .is_null()
-                            .or(api_key_secrets::expires_at.gt(now)),
-                    )
-                    .select(api_key_secrets::api_key_id);
-                let row: Option<ApiKeyRow> = api_keys::table
-                    .filter(api_keys::id.eq_any(of_secret))
-                    .filter(
-                        api_keys::expires_at
-                            .is_null()
-                            .or(api_keys::expires_at.gt(now)),
-                    )
-                    .filter(api_keys::disabled_at.is_null())
-                    .select(ApiKeyRow::as_select())
-                    .first(conn)
-                    .await
-                    .optional()?;
-                row.map(ApiKey::from)
-            }
-        )
-        .await
-    }
-
-    /// A page of an owner's keys, newest first. It costs one query, and a second where a cursor was given.
+    /// A page of an owner's keys, newest first. It costs two queries, and a third where a cursor was given.
     pub async fn api_keys_page(
         &self,
         owner: &Owner,
@@ -311,8 +309,10 @@ impl Store {
                     End::First => (has_more, has_beyond),
                     End::Last => (has_beyond, has_more),
                 };
+                let secrets = secrets_of(&rows).select(SecretRow::as_select());
+                let secrets: Vec<SecretRow> = secrets.load(conn).await?;
                 Page {
-                    items: rows.into_iter().map(ApiKey::from).collect(),
+                    items: assemble(rows, secrets),
                     has_next,
                     has_previous,
                 }

@@ -11,6 +11,7 @@ mod migrate;
 mod postgres;
 mod range;
 mod schema;
+mod secrets;
 mod sqlite;
 mod types;
 mod url;
@@ -60,8 +61,8 @@ macro_rules! on_both {
     ($store:expr, read |$conn:ident| $body:expr) => {
         $crate::store::on_both!(@run $store,
             sqlite: |database| {
-                let $conn = &mut $crate::store::in_time($crate::store::CONNECTION_WAIT, database.readers.get()).await??;
-                Ok($body)
+                let connection = $crate::store::in_time($crate::store::CONNECTION_WAIT, database.readers.get()).await??;
+                $crate::store::sqlite::on_its_thread(connection, async move |$conn: &mut $crate::store::sqlite::Connection| Ok($body)).await
             },
             postgres: |connection| {
                 let $conn = &mut *connection;
@@ -71,8 +72,11 @@ macro_rules! on_both {
     ($store:expr, write |$conn:ident| $body:expr) => {
         $crate::store::on_both!(@run $store,
             sqlite: |database| {
-                let mut connection = $crate::store::in_time($crate::store::CONNECTION_WAIT, database.writer.get()).await??;
-                Ok(connection.immediate_transaction(async |$conn| $body).await?)
+                let connection = $crate::store::in_time($crate::store::CONNECTION_WAIT, database.writer.get()).await??;
+                $crate::store::sqlite::on_its_thread(connection, async move |connection: &mut $crate::store::sqlite::Connection| {
+                    let work = async |$conn: &mut $crate::store::sqlite::Connection| $body;
+                    Ok($crate::store::sqlite::immediate_transaction(connection, work).await?)
+                }).await
             },
             postgres: |connection| {
                 let work = async |$conn: &mut diesel_async::AsyncPgConnection| $body;

@@ -5,19 +5,71 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use diesel::connection::SimpleConnection;
-use diesel::{Connection as _, ConnectionError, ConnectionResult, SqliteConnection};
-use diesel_async::pooled_connection::deadpool::Pool;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection};
+use diesel::{Connection as _, ConnectionError, ConnectionResult, QueryResult, SqliteConnection};
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
+use diesel_async::{AsyncConnection, TransactionManager};
+use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
 use url::Url;
 
 use super::error::{Error, OpenError};
 use super::migrate;
 
-pub(super) type Connection = SyncConnectionWrapper<SqliteConnection>;
+/// A connection whose work is done at once, on the thread that asks for it: see [`on_its_thread`].
+pub(super) type Connection = SyncConnectionWrapper<SqliteConnection, AtOnce>;
+
+/// Runs what blocks where it is asked for, instead of sending each statement to another thread and waiting for it.
+pub(super) struct AtOnce;
+
+impl SpawnBlocking for AtOnce {
+    fn spawn_blocking<'a, R: Send + 'static>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync>>> {
+        Box::pin(std::future::ready(Ok(task())))
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// Runs `work` as a transaction that is a writer from its start: one that reads before it writes fails when another wrote
+/// in between, however long it would wait.
+pub(super) async fn immediate_transaction<T>(
+    connection: &mut Connection,
+    work: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>,
+) -> QueryResult<T> {
+    type Manager = <Connection as AsyncConnection>::TransactionManager;
+    connection
+        .spawn_blocking(|inner| {
+            AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN IMMEDIATE")
+        })
+        .await?;
+    let outcome = work(connection).await;
+    match &outcome {
+        Ok(_) => Manager::commit_transaction(connection).await?,
+        Err(_) => Manager::rollback_transaction(connection).await?,
+    }
+    outcome
+}
+
+/// Does all of `work`, a transaction too, on one thread for blocking work. Nothing interrupts it halfway: it goes to its
+/// end when nobody waits for it any more.
+pub(super) async fn on_its_thread<T: Send + 'static>(
+    mut connection: Object<Connection>,
+    work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let runtime = Handle::current();
+    let done = tokio::task::spawn_blocking(move || runtime.block_on(work(&mut connection)));
+    done.await
+        .map_err(|panicked| Error::Unexpected(Box::new(panicked)))?
+}
 
 /// The connections to one file.
 pub(super) struct Database {

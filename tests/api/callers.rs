@@ -108,7 +108,7 @@ pub async fn each_may_do_what_the_table_says_and_nothing_else(test: Test) {
             .map(|i| all_scopes[i])
             .collect();
         for acts_for in [None, Some("somebody else")] {
-            let token = Some(make_key(&test, "acme", &scopes).await);
+            let token = Some(test.key("acme", &scopes).await);
             let who = Who::ApiKey(scopes.clone());
             programs.push(Caller {
                 who,
@@ -176,17 +176,6 @@ pub async fn each_may_do_what_the_table_says_and_nothing_else(test: Test) {
             }
         }
     }
-}
-
-/// Makes a key on the command line; its secret.
-async fn make_key(test: &Test, owner: &str, scopes: &[&str]) -> String {
-    let mut arguments = vec!["create-key", "--owner", owner, "--name", "key"];
-    for scope in scopes {
-        arguments.extend(["--scope", scope]);
-    }
-    let made = test.run(&arguments, &[]).await;
-    assert_eq!(made.code, Some(0), "{}", made.stderr);
-    made.stdout.trim_end().to_owned()
 }
 
 /// The id of a key that was just put into the database for an owner.
@@ -508,7 +497,7 @@ pub async fn scopes_are_checked_and_kept(test: Test) {
         assert_eq!(made.code, code, "{scope}: {}", made.stderr);
     }
     // An act-as key's own id is what the owner's keys remember as their maker.
-    let secret = make_key(&test, "acme", &["apikeys:act-as"]).await;
+    let secret = test.key("acme", &["apikeys:act-as"]).await;
     let backend = Client::new(&server.base, Some(&secret));
     let subject =
         backend.data("{ viewer { subject } }", json!({})).await["viewer"]["subject"].take();

@@ -37,6 +37,16 @@ pub async fn a_secret_is_kept_nowhere(test: Test) {
         .send()
         .await
         .unwrap();
+    for path in ["/auth", &format!("/auth/{secret}?scope={secret}")] {
+        let request = client.http.get(client.url(path)).bearer_auth(&secrets[1]);
+        assert!(request.send().await.unwrap().status().as_u16() % 100 < 4);
+    }
+    let introspect = client.http.post(client.url("/introspect"));
+    let introspect = introspect.form(&[("token", &secrets[1]), (secret, secret)]);
+    assert_eq!(
+        client.with_token(introspect).send().await.unwrap().status(),
+        200
+    );
     let listed = client
         .data(
             "{ apiKeys(first: 100) { nodes { id name hint owner createdBy } } }",

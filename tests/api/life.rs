@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Client, Kind, Test, created};
+use crate::harness::{Client, Kind, Test, created, hex};
 
 const ALL_FIELDS: &str = "{ __typename id name hint owner createdAt createdBy }";
 
@@ -407,8 +407,4 @@ pub async fn clients_that_go_away_harm_nobody(test: Test) {
     let keys = test.database.count("api_keys").await;
     assert_eq!(test.database.count("api_key_secrets").await, keys);
     assert_eq!(test.database.count("api_key_events").await, keys);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,8 +15,11 @@ mod callers;
 mod cli;
 mod database;
 mod documents;
+mod forward_auth;
 mod harness;
 mod http_rules;
+mod introspection;
+mod last_used;
 mod life;
 mod logs;
 mod oidc;
@@ -24,6 +27,7 @@ mod outage;
 mod owners;
 mod pages;
 mod postgres;
+mod revocation;
 mod running;
 mod sessions;
 
@@ -66,12 +70,21 @@ fn main() -> ExitCode {
         database::three_servers_start_together_on_an_empty_database,
         documents::limits_let_the_known_clients_pass_and_stop_the_rest,
         documents::a_hostile_document_is_refused_at_once,
+        forward_auth::a_good_key_passes_with_its_owner,
+        forward_auth::what_does_not_work_is_refused_all_alike,
+        forward_auth::scopes_that_are_asked_for_are_required,
+        forward_auth::an_outage_is_503_and_opens_nothing,
         http_rules::without_credentials_everything_is_unauthenticated,
         http_rules::post_takes_json_alone,
         http_rules::get_runs_queries_alone,
         http_rules::a_body_has_64_kib_at_most,
         http_rules::accept_decides_type_and_status,
         http_rules::nothing_about_keys_may_be_cached,
+        introspection::an_active_key_is_described,
+        introspection::anything_else_is_inactive_and_nothing_more,
+        introspection::only_a_key_with_the_scope_may_ask,
+        last_used::a_use_is_told_of_and_a_refusal_is_not,
+        last_used::a_check_waits_for_no_write,
         life::a_key_is_created_listed_and_deleted,
         life::a_name_is_checked,
         life::wrong_input_names_its_argument,
@@ -83,6 +96,8 @@ fn main() -> ExitCode {
         owners::two_owners_cannot_see_each_other,
         pages::a_thousand_keys_are_met_exactly_once_while_others_come_and_go,
         pages::page_info_and_counts_are_right,
+        revocation::a_deleted_key_is_accepted_by_no_request_that_starts_after_the_answer,
+        revocation::callers_that_go_away_harm_no_other,
         running::a_signal_finishes_what_runs_and_exits_0,
         running::a_signal_right_after_the_start_exits_0,
         sessions::the_link_opens_a_session_and_signing_out_ends_it,
@@ -108,6 +123,7 @@ fn main() -> ExitCode {
         trials,
         &[Kind::Postgres],
         false,
+        last_used::a_thousand_checks_are_a_few_writes,
         postgres::a_page_costs_the_same_queries_whatever_its_size,
         postgres::a_page_reads_its_own_rows_alone,
         postgres::sslmode_means_what_libpq_says,

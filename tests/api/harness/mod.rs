@@ -9,6 +9,8 @@ mod server;
 use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 pub use client::{Answer, Client, created, text};
 pub use cluster::{log as cluster_log, root_certificate, stop as stop_cluster};
 pub use database::Database;
@@ -65,6 +67,51 @@ impl Test {
         all.extend_from_slice(variables);
         server::run(self.folder(), arguments, &all).await
     }
+
+    /// Makes a key named `key` on the command line; its secret.
+    pub async fn key(&self, owner: &str, scopes: &[&str]) -> String {
+        let mut arguments = vec!["create-key", "--owner", owner, "--name", "key"];
+        for scope in scopes {
+            arguments.extend(["--scope", scope]);
+        }
+        let made = self.run(&arguments, &[]).await;
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        made.stdout.trim_end().to_owned()
+    }
+
+    /// The id of the key that a secret belongs to.
+    pub async fn id_of(&self, secret: &str) -> String {
+        let digest = hex(&Sha256::digest(secret));
+        self.database
+            .text(&match self.database.kind() {
+                Kind::Sqlite => format!(
+                    "SELECT lower(hex(api_key_id)) AS t FROM api_key_secrets WHERE digest = x'{digest}'"
+                ),
+                Kind::Postgres => format!(
+                    "SELECT replace(api_key_id::text, '-', '') AS t FROM api_key_secrets WHERE digest = '\\x{digest}'"
+                ),
+            })
+            .await
+            .parse::<uuid::Uuid>()
+            .unwrap()
+            .to_string()
+    }
+
+    /// Takes the database away: PostgreSQL lets nobody in, the SQLite file is gone.
+    pub async fn begin_outage(&self) {
+        match &self.database {
+            Database::Postgres(_) => self.database.forbid_connections().await,
+            Database::Sqlite(path) => std::fs::rename(path, self.folder().join("away")).unwrap(),
+        }
+    }
+
+    /// Gives it back.
+    pub async fn end_outage(&self) {
+        match &self.database {
+            Database::Postgres(_) => self.database.allow_connections().await,
+            Database::Sqlite(path) => std::fs::rename(self.folder().join("away"), path).unwrap(),
+        }
+    }
 }
 
 /// Waits until `condition` gives something, for half a minute at most.
@@ -80,4 +127,9 @@ pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Optio
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,42 @@
+//! Reads the body of a request: not all there is, and not for ever.
+
+use std::time::Duration;
+
+use poem::Body;
+use poem::error::ReadBodyError;
+use poem::http::StatusCode;
+
+/// The largest body that is read, in bytes.
+const MAX_LEN: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why a body could not be read.
+pub(super) struct Unread {
+    pub(super) status: StatusCode,
+    /// A sentence for the client.
+    pub(super) message: String,
+}
+
+/// The whole body.
+pub(super) async fn read(body: Body) -> Result<Vec<u8>, Unread> {
+    let unread = |status, message: &str| {
+        let message = message.to_owned();
+        Unread { status, message }
+    };
+    match tokio::time::timeout(TIMEOUT, body.into_bytes_limit(MAX_LEN)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(unread(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &format!("The body is larger than {MAX_LEN} bytes."),
+        )),
+        Ok(Err(_)) => Err(unread(
+            StatusCode::BAD_REQUEST,
+            "The body ended before it was whole.",
+        )),
+        Err(_) => Err(unread(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body did not arrive in time.",
+        )),
+    }
+}

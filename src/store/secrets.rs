@@ -1,0 +1,157 @@
+//! Secrets as the checks of keys see them: by their digests, many at once.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Binary, Text};
+use diesel_async::RunQueryDsl;
+use jiff::Timestamp;
+
+use super::error::Error;
+use super::schema::{api_key_secrets, api_keys};
+use super::sqlite::{Connection, on_its_thread};
+use super::types::{DbInstant, DbUuid, SqlInstant};
+use super::{CONNECTION_WAIT, Store, in_time, on_both};
+use crate::key::model::{LiveKey, Name, Owner};
+use crate::key::scope::Scopes;
+use crate::key::secret::Digest;
+
+#[derive(Queryable)]
+struct LiveKeyRow {
+    digest: Vec<u8>,
+    issued_at: DbInstant,
+    secret_expires_at: Option<DbInstant>,
+    id: DbUuid,
+    owner: String,
+    name: String,
+    scopes: String,
+    expires_at: Option<DbInstant>,
+}
+
+impl LiveKeyRow {
+    /// `None` where the digest is none, which the tables do not allow.
+    fn into_entry(self) -> Option<(Digest, Arc<LiveKey>)> {
+        let digest = Digest::from_store(self.digest.try_into().ok()?);
+        let ends = [self.secret_expires_at, self.expires_at];
+        let live_key = LiveKey {
+            id: self.id.0.into(),
+            owner: Owner::from_store(self.owner),
+            name: Name::from_store(self.name),
+            scopes: Scopes::from_store(&self.scopes),
+            issued_at: self.issued_at.0,
+            expires_at: ends.into_iter().flatten().map(|end| end.0).min(),
+        };
+        Some((digest, Arc::new(live_key)))
+    }
+}
+
+impl Store {
+    /// The keys that secrets with these digests open at `now`: neither has expired, and the key is not disabled.
+    pub async fn secrets_find_live(
+        &self,
+        digests: Vec<Digest>,
+        now: Timestamp,
+    ) -> Result<Vec<(Digest, Arc<LiveKey>)>, Error> {
+        on_both!(
+            self,
+            read | conn | {
+                let now = DbInstant(now);
+                let digests = digests.iter().map(|digest| digest.as_bytes().as_slice());
+                let rows: Vec<LiveKeyRow> = api_key_secrets::table
+                    .inner_join(api_keys::table)
+                    .filter(api_key_secrets::digest.eq_any(digests))
+                    .filter(
+                        api_key_secrets::expires_at
+                            .is_null()
+                            .or(api_key_secrets::expires_at.gt(now)),
+                    )
+                    .filter(
+                        api_keys::expires_at
+                            .is_null()
+                            .or(api_keys::expires_at.gt(now)),
+                    )
+                    .filter(api_keys::disabled_at.is_null())
+                    .select((
+                        api_key_secrets::digest,
+                        api_key_secrets::created_at,
+                        api_key_secrets::expires_at,
+                        api_keys::id,
+                        api_keys::owner,
+                        api_keys::name,
+                        api_keys::scopes,
+                        api_keys::expires_at,
+                    ))
+                    .load(conn)
+                    .await?;
+                rows.into_iter()
+                    .filter_map(LiveKeyRow::into_entry)
+                    .collect()
+            }
+        )
+        .await
+    }
+
+    /// Writes when secrets were last used, where that is later than what is known. Secrets that are gone are passed over.
+    ///
+    /// It is the one statement that Diesel has no expression for, and each database takes a list in its own way.
+    pub async fn secrets_set_last_used(&self, uses: &[(Digest, Timestamp)]) -> Result<(), Error> {
+        let (mut digests, mut instants) = (Vec::new(), Vec::new());
+        for (digest, at) in uses {
+            digests.push(digest.as_bytes().to_vec());
+            instants.push(DbInstant(*at));
+        }
+        on_both!(@run self,
+            sqlite: |database| {
+                let connection = in_time(CONNECTION_WAIT, database.writer.get()).await??;
+                let uses = as_json(&digests, &instants);
+                on_its_thread(connection, async move |connection: &mut Connection| {
+                    let statement = diesel::sql_query(SQLITE_SET_LAST_USED).bind::<Text, _>(uses);
+                    statement.execute(connection).await?;
+                    Ok(())
+                })
+                .await
+            },
+            postgres: |connection| {
+                let statement = diesel::sql_query(POSTGRES_SET_LAST_USED)
+                    .bind::<Array<Binary>, _>(digests)
+                    .bind::<Array<SqlInstant>, _>(instants);
+                statement.execute(connection).await?;
+                Ok(())
+            }
+        )
+        .await
+    }
+}
+
+/// The list comes as JSON: pairs of a digest in hexadecimal and microseconds.
+const SQLITE_SET_LAST_USED: &str = "\
+    UPDATE api_key_secrets SET last_used_at = used.at
+    FROM (SELECT unhex(value ->> 0) AS digest, value ->> 1 AS at FROM json_each(?)) AS used
+    WHERE api_key_secrets.digest = used.digest
+      AND (api_key_secrets.last_used_at IS NULL OR api_key_secrets.last_used_at < used.at)";
+
+/// A row that somebody else is changing is passed over rather than waited for: nobody waits in a circle, and what it
+/// gets instead was written by another server a moment ago.
+const POSTGRES_SET_LAST_USED: &str = "\
+    WITH used AS (SELECT * FROM unnest($1, $2) AS used (digest, at)),
+    free AS (
+        SELECT digest, used.at FROM api_key_secrets JOIN used USING (digest)
+        WHERE last_used_at IS NULL OR last_used_at < used.at
+        FOR UPDATE OF api_key_secrets SKIP LOCKED
+    )
+    UPDATE api_key_secrets SET last_used_at = free.at FROM free WHERE api_key_secrets.digest = free.digest";
+
+fn as_json(digests: &[Vec<u8>], instants: &[DbInstant]) -> String {
+    let mut json = String::from("[");
+    for (digest, at) in digests.iter().zip(instants) {
+        json.push_str(if json.len() > 1 { ",[\"" } else { "[\"" });
+        for byte in digest {
+            // Writing to a string cannot fail.
+            let _ = write!(json, "{byte:02x}");
+        }
+        let _ = write!(json, "\",{}]", at.0.as_microsecond());
+    }
+    json.push(']');
+    json
+}
