@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.tools/node_modules/.bin:$(PATH)
 # Debian's Chromium is used; a browser of Playwright's own is not downloaded.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help run test lint fmt schema web e2e screenshots audits
+.PHONY: help run test lint fmt schema web e2e screenshots audits backends
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,8 +16,8 @@ run: ## Build the page and the server, start it on SQLite (apikeys.db in this fo
 	cargo run
 
 test: ## The whole test suite: SQLite, PostgreSQL, and the page in a browser
-	@scripts/need cargo cc kill curl initdb node npm chromium
-	@$(MAKE) --no-print-directory web audits
+	@scripts/need cargo cc kill curl initdb node npm chromium python3 nginx caddy
+	@$(MAKE) --no-print-directory web audits backends
 	APIKEYS_TEST=all cargo test
 	cd web && npm test
 	@$(MAKE) --no-print-directory e2e
@@ -53,9 +53,17 @@ web: web/dist/index.html ## Build the page, which the next build of the server e
 audits: tests/audits/node_modules/.package-lock.json
 	@:
 
+backends: examples/backends/node/node_modules/.package-lock.json examples/backends/python/.venv/installed
+	@:
+
 web/dist/index.html: web/node_modules/.package-lock.json schema.graphql $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/test-results -prune -o -name generated.ts -prune -o -type f -print)
 	cd web && npm run build
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	cd $* && npm ci --no-fund --no-audit
+	touch $@
+
+%/.venv/installed: %/requirements.txt
+	python3 -m venv --clear $*/.venv
+	$*/.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@

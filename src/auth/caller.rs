@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::oidc::Person;
+use crate::key::api_key::LiveKey;
 use crate::key::error::Error;
-use crate::key::model::{KeyId, LiveKey, Owner};
+use crate::key::model::{KeyId, Owner};
 use crate::key::scope;
 
 /// Who makes this request.
@@ -42,6 +43,13 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// What a word of the record means.
+    pub fn from_store(word: &str) -> Option<Self> {
+        let all = [Self::Local, Self::CommandLine, Self::Oidc, Self::ApiKey];
+        all.into_iter()
+            .find(|credential| credential.as_str() == word)
+    }
+
     /// The word that the record of events keeps.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -173,12 +181,30 @@ impl Caller {
         })
     }
 
-    /// The permission to make and delete the owner's keys.
+    /// The permission to make, change and delete the owner's keys.
     pub fn write_keys(&self) -> Result<WriteKeys, Error> {
         self.require(scope::WRITE)?;
         Ok(WriteKeys {
             caller: self.clone(),
         })
+    }
+
+    /// The permission to give a key a new secret: a program may do that to the key that it presented, whatever its scopes.
+    pub fn rotate_key(&self, id: KeyId) -> Result<RotateKey, Error> {
+        let is_own = match &self.identity {
+            Identity::ApiKey {
+                api_key,
+                acts_for_owner,
+            } => api_key.id == id && !acts_for_owner,
+            Identity::Local | Identity::CommandLine | Identity::Oidc { .. } => false,
+        };
+        if !is_own {
+            self.require(scope::WRITE)?;
+        }
+        let write = WriteKeys {
+            caller: self.clone(),
+        };
+        Ok(RotateKey { write, id, is_own })
     }
 
     /// A key needs the scope, unless it acts for an owner, who may do all of this. People need none.
@@ -238,5 +264,30 @@ impl WriteKeys {
     /// Whose keys may be changed, by whom: the record of events keeps it.
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+}
+
+/// The permission to give one key a new secret. Only a [`Caller`] makes one.
+#[derive(Debug, Clone)]
+pub struct RotateKey {
+    write: WriteKeys,
+    id: KeyId,
+    is_own: bool,
+}
+
+impl RotateKey {
+    /// Whose keys, and by whom.
+    pub fn write(&self) -> &WriteKeys {
+        &self.write
+    }
+
+    /// Which key.
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// Whether it is the key that the caller presented.
+    pub fn is_own(&self) -> bool {
+        self.is_own
     }
 }

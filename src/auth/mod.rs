@@ -8,6 +8,6 @@ mod local;
 mod oidc;
 
 pub use authenticator::{Authenticator, People, Presented, Refused};
-pub use caller::{Caller, Credential, IntrospectKeys, ReadKeys, ReadOwnKey, WriteKeys};
+pub use caller::{Caller, Credential, IntrospectKeys, ReadKeys, ReadOwnKey, RotateKey, WriteKeys};
 pub use local::{LocalToken, UnusableToken};
 pub use oidc::{IssuerUrl, Oidc, OidcSettings};

@@ -9,11 +9,14 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use http::HeaderName;
+use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use crate::auth::{IssuerUrl, LocalToken, OidcSettings};
+use crate::key::lifetime;
 use crate::key::secret::Prefix;
+use crate::key::service::Limits;
 use crate::store::DatabaseUrl;
 
 pub use settings::Settings;
@@ -32,6 +35,10 @@ pub struct Config {
     pub oidc: Option<OidcSettings>,
     /// What every secret starts with.
     pub key_prefix: Prefix,
+    /// How many keys there may be, and for how long.
+    pub limits: Limits,
+    /// How long events are kept.
+    pub event_retention: SignedDuration,
     /// The header in which API keys are taken.
     pub key_header: HeaderName,
     /// The origins whose pages may call `/graphql`.
@@ -99,6 +106,21 @@ impl TryFrom<Settings> for Config {
             let right = "must be a lower-case letter, then up to 15 lower-case letters or digits";
             ConfigError::new("APIKEYS_KEY_PREFIX", right)
         })?;
+        let max_keys_per_owner = settings.max_keys_per_owner.parse();
+        let max_keys_per_owner = max_keys_per_owner.ok().filter(|most| *most > 0);
+        let max_keys_per_owner = max_keys_per_owner.ok_or_else(|| {
+            ConfigError::new("APIKEYS_MAX_KEYS_PER_OWNER", "must be a number from 1 on")
+        })?;
+        let max_lifetime = settings.max_lifetime.as_deref().map(lifetime::parse);
+        let max_lifetime = max_lifetime
+            .transpose()
+            .map_err(|problem| ConfigError::new("APIKEYS_MAX_LIFETIME", problem))?;
+        let event_retention = lifetime::parse(&settings.event_retention)
+            .map_err(|problem| ConfigError::new("APIKEYS_EVENT_RETENTION", problem))?;
+        let limits = Limits {
+            max_keys_per_owner,
+            max_lifetime,
+        };
         let key_header: HeaderName = settings
             .key_header
             .parse()
@@ -138,6 +160,8 @@ impl TryFrom<Settings> for Config {
             local_token,
             oidc,
             key_prefix,
+            limits,
+            event_retention,
             key_header,
             allowed_origins,
             graphiql,

@@ -114,6 +114,36 @@ pub struct Settings {
     #[arg(global = true, hide_env_values = true)]
     pub(super) key_prefix: String,
 
+    /// The most API keys that one owner may have.
+    #[arg(
+        long,
+        env = "APIKEYS_MAX_KEYS_PER_OWNER",
+        value_name = "COUNT",
+        default_value = "1000"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    pub(super) max_keys_per_owner: String,
+
+    /// The longest time until a key's end, such as `365d`. With it, every key must end. [default: none]
+    #[arg(
+        long,
+        env = "APIKEYS_MAX_LIFETIME",
+        value_name = "TIME",
+        global = true,
+        hide_env_values = true
+    )]
+    pub(super) max_lifetime: Option<String>,
+
+    /// How long the record of events is kept.
+    #[arg(
+        long,
+        env = "APIKEYS_EVENT_RETENTION",
+        value_name = "TIME",
+        default_value = "400d"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    pub(super) event_retention: String,
+
     /// The header in which API keys are taken, besides `Authorization: Bearer`.
     #[arg(
         long,

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Object, Result, SimpleObject};
 
+use super::event::ApiKeyEvent;
 use super::types::ApiKey;
-use crate::auth::ReadKeys;
-use crate::key::model;
-use crate::key::page::{DEFAULT_SIZE, MAX_SIZE, Page};
+use crate::auth::{Caller, ReadKeys};
+use crate::key::api_key as model;
+use crate::key::event;
+use crate::key::list::{Cursor, Filter, Order, OrderField};
+use crate::key::model::KeyId;
+use crate::key::page::{DEFAULT_SIZE, MAX_SIZE, Page, PageRequest};
 use crate::key::service::Service;
 
 /// What a page costs: its size times what is asked of each item.
@@ -24,49 +28,56 @@ pub(super) fn page_complexity(
 /// A page of API keys.
 pub struct ApiKeyConnection {
     page: Page<model::ApiKey>,
+    filter: Filter,
+    by: OrderField,
     permission: ReadKeys,
 }
 
 impl ApiKeyConnection {
-    pub(super) fn new(page: Page<model::ApiKey>, permission: ReadKeys) -> Self {
-        Self { page, permission }
+    /// Reads a page of the caller's keys.
+    pub(super) async fn read(
+        ctx: &Context<'_>,
+        filter: Filter,
+        order: Order,
+        request: PageRequest,
+    ) -> Result<Self> {
+        let permission = ctx.data::<Caller>()?.read_keys()?;
+        let service = ctx.data::<Arc<Service>>()?;
+        let page = service.list(&permission, &filter, order, &request).await?;
+        Ok(Self {
+            page,
+            filter,
+            by: order.field,
+            permission,
+        })
     }
 }
 
-/// A page of API keys, newest first.
+/// A page of API keys, newest first unless another order was asked for.
 #[Object]
 impl ApiKeyConnection {
     /// The keys of this page, each with its cursor. Client libraries that merge pages work on these.
     async fn edges(&self) -> Vec<ApiKeyEdge> {
-        self.page
-            .items
-            .iter()
-            .cloned()
-            .map(ApiKeyEdge::from)
-            .collect()
+        let items = self.page.items.iter();
+        items.map(|item| ApiKeyEdge::of(item, self.by)).collect()
     }
 
     /// The keys of this page, for queries written by hand.
     async fn nodes(&self) -> Vec<ApiKey> {
-        self.page.items.iter().cloned().map(ApiKey::from).collect()
+        self.page.items.iter().map(ApiKey::from).collect()
     }
 
     /// Where this page lies in the whole list.
     async fn page_info(&self) -> PageInfo {
-        let cursor =
-            |api_key: Option<&model::ApiKey>| api_key.map(|api_key| api_key.id.to_string());
-        PageInfo {
-            has_next_page: self.page.has_next,
-            has_previous_page: self.page.has_previous,
-            start_cursor: cursor(self.page.items.first()),
-            end_cursor: cursor(self.page.items.last()),
-        }
+        PageInfo::of(&self.page, |item| Cursor::of(item, self.by))
     }
 
-    /// How many keys the whole list has. It costs a query of its own: leave it out where it is not shown.
+    /// How many keys the whole list has, as far as the filter lets them pass. It costs a query of its own: leave it out where
+    /// it is not shown.
     #[graphql(complexity = 10)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
-        Ok(ctx.data::<Arc<Service>>()?.count(&self.permission).await?)
+        let service = ctx.data::<Arc<Service>>()?;
+        Ok(service.count(&self.permission, &self.filter).await?)
     }
 }
 
@@ -79,11 +90,88 @@ pub struct ApiKeyEdge {
     node: ApiKey,
 }
 
-impl From<model::ApiKey> for ApiKeyEdge {
-    fn from(api_key: model::ApiKey) -> Self {
+impl ApiKeyEdge {
+    fn of(api_key: &model::ApiKey, by: OrderField) -> Self {
         Self {
-            cursor: api_key.id.to_string(),
+            cursor: Cursor::of(api_key, by).to_string(),
             node: api_key.into(),
+        }
+    }
+}
+
+/// In the order that a list has when none is asked for.
+impl From<&model::ApiKey> for ApiKeyEdge {
+    fn from(api_key: &model::ApiKey) -> Self {
+        Self::of(api_key, Order::default().field)
+    }
+}
+
+/// A page of events.
+pub struct ApiKeyEventConnection {
+    page: Page<event::ApiKeyEvent>,
+    of: Option<KeyId>,
+    permission: ReadKeys,
+}
+
+impl ApiKeyEventConnection {
+    /// Reads a page of what happened to the caller's keys, or to one of them.
+    pub(super) async fn read(
+        ctx: &Context<'_>,
+        of: Option<KeyId>,
+        request: PageRequest,
+    ) -> Result<Self> {
+        let permission = ctx.data::<Caller>()?.read_keys()?;
+        let service = ctx.data::<Arc<Service>>()?;
+        let page = service.events(&permission, of, &request).await?;
+        Ok(Self {
+            page,
+            of,
+            permission,
+        })
+    }
+}
+
+/// A page of events, newest first.
+#[Object]
+impl ApiKeyEventConnection {
+    /// The events of this page, each with its cursor. Client libraries that merge pages work on these.
+    async fn edges(&self) -> Vec<ApiKeyEventEdge> {
+        let items = self.page.items.iter();
+        items.map(ApiKeyEventEdge::from).collect()
+    }
+
+    /// The events of this page, for queries written by hand.
+    async fn nodes(&self) -> Vec<ApiKeyEvent> {
+        self.page.items.iter().map(ApiKeyEvent::from).collect()
+    }
+
+    /// Where this page lies in the whole list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::of(&self.page, |item| Cursor::of_id(item.id))
+    }
+
+    /// How many events the whole list has. It costs a query of its own: leave it out where it is not shown.
+    #[graphql(complexity = 10)]
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        let service = ctx.data::<Arc<Service>>()?;
+        Ok(service.count_events(&self.permission, self.of).await?)
+    }
+}
+
+/// An event in a list.
+#[derive(SimpleObject)]
+pub struct ApiKeyEventEdge {
+    /// Where in the list this event stands, for `after` and `before`.
+    cursor: String,
+    /// The event that stands there.
+    node: ApiKeyEvent,
+}
+
+impl From<&event::ApiKeyEvent> for ApiKeyEventEdge {
+    fn from(event: &event::ApiKeyEvent) -> Self {
+        Self {
+            cursor: Cursor::of_id(event.id).to_string(),
+            node: event.into(),
         }
     }
 }
@@ -99,4 +187,16 @@ pub struct PageInfo {
     start_cursor: Option<String>,
     /// The cursor of the last item, for `after`; null on an empty page.
     end_cursor: Option<String>,
+}
+
+impl PageInfo {
+    fn of<T>(page: &Page<T>, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let cursor = |item: Option<&T>| item.map(|item| cursor(item).to_string());
+        Self {
+            has_next_page: page.has_next,
+            has_previous_page: page.has_previous,
+            start_cursor: cursor(page.items.first()),
+            end_cursor: cursor(page.items.last()),
+        }
+    }
 }

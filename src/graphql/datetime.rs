@@ -11,11 +11,18 @@ pub struct DateTime(pub(super) Timestamp);
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
-            Value::String(text) => Ok(Self(
-                text.parse::<Timestamp>().map_err(InputValueError::custom)?,
-            )),
+            Value::String(text) => {
+                let at: Timestamp = text.parse().map_err(InputValueError::custom)?;
+                // As the database keeps it.
+                let micros = Timestamp::from_microsecond(at.as_microsecond());
+                Ok(Self(micros.unwrap_or(at)))
+            }
             other => Err(InputValueError::expected_type(other)),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::String(text) if text.parse::<Timestamp>().is_ok())
     }
 
     fn to_value(&self) -> Value {

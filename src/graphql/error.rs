@@ -15,6 +15,8 @@ pub mod code {
     pub const NOT_FOUND: &str = "NOT_FOUND";
     /// The input breaks a rule; `extensions.field` names the argument or input field where there is one.
     pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    /// There may be no more of it; the message says what to do.
+    pub const LIMIT_REACHED: &str = "LIMIT_REACHED";
     /// The database cannot be reached; try again.
     pub const UNAVAILABLE: &str = "UNAVAILABLE";
     /// A fault of ours; `extensions.requestId` finds it in the log.
@@ -41,6 +43,7 @@ impl From<Error> for async_graphql::Error {
         let (code, message) = match error {
             Error::InvalidInput(invalid) => return invalid.into(),
             Error::Forbidden(_) => (code::FORBIDDEN, error.to_string()),
+            Error::LimitReached(_) => (code::LIMIT_REACHED, error.to_string()),
             Error::NotFound => (code::NOT_FOUND, error.to_string()),
             Error::Unavailable(_) => {
                 tracing::error!(cause = chain(&error), "the database is not available");

@@ -11,6 +11,9 @@ use super::error::{code, set};
 /// How validation begins its message about a value.
 pub(super) const INVALID_VALUE: &str = "Invalid value for argument ";
 
+/// How it ends for what is no time.
+const NOT_A_TIME: &str = "expected type \"DateTime\"";
+
 /// Explains the errors of one request.
 pub(super) struct Explainer<'a> {
     query: &'a str,
@@ -37,6 +40,9 @@ impl<'a> Explainer<'a> {
             return set(error, "code", code::GRAPHQL_VALIDATION_FAILED);
         };
         let is_execution_error = !error.path.is_empty();
+        // A text may be none, as a malformed id may be, wherever it stands.
+        let is_malformed_time =
+            error.message.starts_with(INVALID_VALUE) && error.message.ends_with(NOT_A_TIME);
         // What the reckoning of the complexity alone trips over: a number beyond what the type holds.
         let is_unreadable = error.message.starts_with("Failed to parse");
         let is_fed_by_variable = || {
@@ -46,7 +52,7 @@ impl<'a> Explainer<'a> {
             })
             .is_some()
         };
-        if !is_execution_error && !is_unreadable && !is_fed_by_variable() {
+        if !is_execution_error && !is_unreadable && !is_malformed_time && !is_fed_by_variable() {
             return set(error, "code", code::GRAPHQL_VALIDATION_FAILED);
         }
         set(error, "code", code::BAD_USER_INPUT);
@@ -57,6 +63,11 @@ impl<'a> Explainer<'a> {
         };
         if let Some(field) = field_of_message(&error.message).or_else(unset) {
             set(error, "field", &field);
+            if is_malformed_time {
+                error.message = format!(
+                    "`{field}` is not a time; it must be as RFC 3339 writes it, such as 2026-11-24T09:30:00Z"
+                );
+            }
         }
     }
 }

@@ -4,8 +4,10 @@
 mod connection;
 mod datetime;
 mod error;
+mod event;
 mod input;
 mod limit;
+mod listing;
 mod mutation;
 mod order;
 mod query;

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::connection::{ApiKeyConnection, page_complexity};
+use super::connection::{ApiKeyConnection, ApiKeyEventConnection, page_complexity};
+use super::event::ApiKeyEvent;
+use super::listing::{ApiKeyFilter, ApiKeyOrder};
 use super::types::{ApiKey, Node, Viewer};
 use crate::auth::Caller;
+use crate::key::list::{Order, OrderField};
 use crate::key::model::KeyId;
 use crate::key::page::PageRequest;
 use crate::key::service::Service;
@@ -15,6 +18,10 @@ use crate::key::service::Service;
 pub struct Query;
 
 /// What can be read.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a resolver has an argument for each of the field's"
+)]
 #[Object]
 impl Query {
     /// Who is asking: the caller of this request, as this service sees them.
@@ -28,7 +35,14 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The id, as it was in an earlier answer.")] id: ID,
     ) -> Result<Option<Node>> {
-        Ok(find(ctx, &id).await?.map(Node::ApiKey))
+        if let Some(api_key) = find(ctx, &id).await? {
+            return Ok(Some(Node::ApiKey(api_key)));
+        }
+        let id = KeyId::parse("id", &id)?;
+        let permission = ctx.data::<Caller>()?.read_keys()?;
+        let service = ctx.data::<Arc<Service>>()?;
+        let event = service.find_event(&permission, id.into()).await?;
+        Ok(event.as_ref().map(ApiKeyEvent::from).map(Node::ApiKeyEvent))
     }
 
     /// One API key; null where there is no key with this id, or it is not the caller's.
@@ -59,14 +73,43 @@ impl Query {
         #[graphql(desc = "Only keys before this cursor, which is newer ones.")] before: Option<
             String,
         >,
+        #[graphql(desc = "Only keys for which all of this is so.")] filter: Option<ApiKeyFilter>,
+        #[graphql(
+            desc = "The order of the list, and of its cursors: those of one order are none in another. Without it, newest first."
+        )]
+        order_by: Option<ApiKeyOrder>,
     ) -> Result<ApiKeyConnection> {
-        let request = PageRequest::parse(first, after.as_deref(), last, before.as_deref())?;
-        let permission = ctx.data::<Caller>()?.read_keys()?;
-        let page = ctx
-            .data::<Arc<Service>>()?
-            .list(&permission, &request)
-            .await?;
-        Ok(ApiKeyConnection::new(page, permission))
+        let order = order_by.map_or_else(Order::default, Order::from);
+        let filter = filter.map(ApiKeyFilter::parse).transpose()?;
+        let (after, before) = (after.as_deref(), before.as_deref());
+        let request = PageRequest::parse(order.field, first, after, last, before)?;
+        ApiKeyConnection::read(ctx, filter.unwrap_or_default(), order, request).await
+    }
+
+    /// What happened to the caller's API keys, those included that are gone, newest first, in pages. Without `first` and
+    /// `last`, the first 20.
+    #[graphql(complexity = "page_complexity(first, last, child_complexity)")]
+    async fn api_key_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How many events at most, from the newest on: 0 to 100. Not together with `last`."
+        )]
+        first: Option<i64>,
+        #[graphql(desc = "Only events after this cursor, which is older ones.")] after: Option<
+            String,
+        >,
+        #[graphql(
+            desc = "How many events at most, from the oldest back: 0 to 100. Not together with `first`."
+        )]
+        last: Option<i64>,
+        #[graphql(desc = "Only events before this cursor, which is newer ones.")] before: Option<
+            String,
+        >,
+    ) -> Result<ApiKeyEventConnection> {
+        let by_id = OrderField::CreatedAt;
+        let request = PageRequest::parse(by_id, first, after.as_deref(), last, before.as_deref())?;
+        ApiKeyEventConnection::read(ctx, None, request).await
     }
 }
 
@@ -74,5 +117,5 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<ApiKey>> {
     let id = KeyId::parse("id", id)?;
     let permission = ctx.data::<Caller>()?.read_keys()?;
     let api_key = ctx.data::<Arc<Service>>()?.find(&permission, id).await?;
-    Ok(api_key.map(ApiKey::from))
+    Ok(api_key.as_ref().map(ApiKey::from))
 }

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use async_graphql::{
-    ComplexObject, Context, Enum, ID, InputObject, Interface, Result, SimpleObject,
-};
+use async_graphql::{ComplexObject, Context, Enum, ID, Interface, Result, SimpleObject};
 
-use super::connection::ApiKeyEdge;
+use super::connection::{ApiKeyEventConnection, page_complexity};
 use super::datetime::DateTime;
+use super::event::ApiKeyEvent;
 use crate::auth::{Caller, Credential, ReadOwnKey};
-use crate::key::model;
+use crate::key::api_key as model;
+use crate::key::list::OrderField;
+use crate::key::model::KeyId;
+use crate::key::page::PageRequest;
 use crate::key::service::Service;
 
 /// Anything that has an id of its own and can be fetched again with `node(id:)`.
@@ -22,11 +24,13 @@ use crate::key::service::Service;
 ))]
 pub enum Node {
     ApiKey(ApiKey),
+    ApiKeyEvent(ApiKeyEvent),
 }
 
 /// A named identity that belongs to an owner. A program proves that it holds the key with the key's secret, which was
 /// shown once, when the key was created, and cannot be read again.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct ApiKey {
     /// The id of the key. It never changes.
     id: ID,
@@ -39,25 +43,101 @@ pub struct ApiKey {
     /// What the key may do: words that the product gives a meaning to. Those that start with `apikeys:` are this
     /// service's own.
     scopes: Vec<String>,
+    /// Whether it works.
+    status: ApiKeyStatus,
     /// When the key was created.
     created_at: DateTime,
     /// Who created it: a subject, as in `viewer { subject }`.
     created_by: String,
+    /// From when on it does not work any more, whatever its secrets; null for never.
+    expires_at: Option<DateTime>,
+    /// When it was last presented and good, to within some seconds; null where that never happened.
+    last_used_at: Option<DateTime>,
+    /// The secrets that work now, while the key does, newest first: one, or two during a rotation.
+    secrets: Vec<ApiKeySecret>,
+    #[graphql(skip)]
+    key_id: KeyId,
+}
+
+#[ComplexObject]
+impl ApiKey {
+    /// What happened to the key, newest first, in pages. Without `first` and `last`, the first 20.
+    #[graphql(complexity = "page_complexity(first, last, child_complexity)")]
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How many events at most, from the newest on: 0 to 100. Not together with `last`."
+        )]
+        first: Option<i64>,
+        #[graphql(desc = "Only events after this cursor, which is older ones.")] after: Option<
+            String,
+        >,
+        #[graphql(
+            desc = "How many events at most, from the oldest back: 0 to 100. Not together with `first`."
+        )]
+        last: Option<i64>,
+        #[graphql(desc = "Only events before this cursor, which is newer ones.")] before: Option<
+            String,
+        >,
+    ) -> Result<ApiKeyEventConnection> {
+        let by_id = OrderField::CreatedAt;
+        let request = PageRequest::parse(by_id, first, after.as_deref(), last, before.as_deref())?;
+        ApiKeyEventConnection::read(ctx, Some(self.key_id), request).await
+    }
+}
+
+/// Whether a key works.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "model::ApiKeyStatus")]
+pub enum ApiKeyStatus {
+    /// It works: its secrets are good.
+    Active,
+    /// Its owner has paused it: its secrets are refused until it is taken up again.
+    Disabled,
+    /// Its time is over. It stays in the list until it is deleted.
+    Expired,
+}
+
+/// A secret of a key, as far as it is told of: what programs present is not part of it.
+#[derive(SimpleObject)]
+pub struct ApiKeySecret {
+    /// The start of the secret, enough to recognise it by. It opens nothing.
+    hint: String,
+    /// When the secret was made.
+    created_at: DateTime,
+    /// When it ends, for one that a rotation has replaced; null for the one that goes on.
+    expires_at: Option<DateTime>,
     /// When it was last presented and good, to within some seconds; null where that never happened.
     last_used_at: Option<DateTime>,
 }
 
-impl From<model::ApiKey> for ApiKey {
-    fn from(api_key: model::ApiKey) -> Self {
+impl From<&model::ApiKeySecret> for ApiKeySecret {
+    fn from(secret: &model::ApiKeySecret) -> Self {
+        Self {
+            hint: secret.hint.clone(),
+            created_at: DateTime(secret.created_at),
+            expires_at: secret.expires_at.map(DateTime),
+            last_used_at: secret.last_used_at.map(DateTime),
+        }
+    }
+}
+
+impl From<&model::ApiKey> for ApiKey {
+    fn from(api_key: &model::ApiKey) -> Self {
         Self {
             id: ID(api_key.id.to_string()),
             name: api_key.name.as_str().to_owned(),
             hint: api_key.hint().to_owned(),
-            last_used_at: api_key.last_used_at().map(DateTime),
             owner: api_key.owner.as_str().to_owned(),
             scopes: api_key.scopes.iter().map(str::to_owned).collect(),
+            status: api_key.status().into(),
             created_at: DateTime(api_key.created_at),
-            created_by: api_key.created_by,
+            created_by: api_key.created_by.clone(),
+            expires_at: api_key.expires_at.map(DateTime),
+            last_used_at: api_key.last_used_at().map(DateTime),
+            secrets: api_key.live_secrets().map(ApiKeySecret::from).collect(),
+            key_id: api_key.id,
         }
     }
 }
@@ -86,7 +166,7 @@ impl Viewer {
             return Ok(None);
         };
         let api_key = ctx.data::<Arc<Service>>()?.find_own(permission).await?;
-        Ok(api_key.map(ApiKey::from))
+        Ok(api_key.as_ref().map(ApiKey::from))
     }
 }
 
@@ -123,41 +203,4 @@ impl From<Credential> for CredentialKind {
             Credential::ApiKey => Self::ApiKey,
         }
     }
-}
-
-/// What a new key shall be.
-#[derive(InputObject)]
-pub struct CreateApiKeyInput {
-    /// What to call the key: 1 to 100 characters after blanks around it are cut off, no control characters. It need
-    /// not be unique.
-    pub(super) name: String,
-    /// What the key may do: at most 50 words of at most 100 visible ASCII characters, without `"` and `\`. Given twice, one
-    /// counts once. Those that start with `apikeys:` only operators may grant, else `FORBIDDEN`.
-    pub(super) scopes: Option<Vec<String>>,
-}
-
-/// A key that was just created, with the only sight of its secret.
-#[derive(SimpleObject)]
-pub struct CreateApiKeyPayload {
-    /// The new key.
-    pub(super) api_key: ApiKey,
-    /// The new key as an edge, to put in front of a list that is already on the screen.
-    pub(super) api_key_edge: ApiKeyEdge,
-    /// The secret, which a program presents to prove that it holds the key. Show it once and tell its owner to keep
-    /// it: it is stored nowhere and can never be read again.
-    pub(super) secret: String,
-}
-
-/// Which key to delete.
-#[derive(InputObject)]
-pub struct DeleteApiKeyInput {
-    /// The id of the key.
-    pub(super) id: ID,
-}
-
-/// A key that was just deleted.
-#[derive(SimpleObject)]
-pub struct DeleteApiKeyPayload {
-    /// The id of the key that is no more, to drop it from a list that is already on the screen.
-    pub(super) deleted_api_key_id: ID,
 }

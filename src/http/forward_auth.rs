@@ -13,8 +13,8 @@ use poem::{Request, Response, handler};
 
 use super::App;
 use super::caller::{OWNER_HEADER, bearer_token};
+use crate::key::api_key::LiveKey;
 use crate::key::error::{Error, chain};
-use crate::key::model::LiveKey;
 use crate::key::scope::Scopes;
 
 const KEY_ID_HEADER: HeaderName = HeaderName::from_static("apikeys-key-id");

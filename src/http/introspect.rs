@@ -17,8 +17,8 @@ use super::caller::{self, Rejected};
 use super::media::is_form;
 use super::{App, body};
 use crate::auth::{Caller, Refused};
+use crate::key::api_key::LiveKey;
 use crate::key::error::{Error, chain};
-use crate::key::model::LiveKey;
 
 /// What is told of a key that works (section 2.2).
 #[derive(Serialize)]
@@ -222,7 +222,7 @@ impl From<Error> for Problem {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 problem(status, "temporarily_unavailable", description.to_owned())
             }
-            Error::Internal(_) | Error::NotFound => {
+            Error::Internal(_) | Error::NotFound | Error::LimitReached(_) => {
                 tracing::error!(cause = chain(&error), "internal error");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 problem(status, "server_error", String::new())

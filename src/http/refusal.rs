@@ -102,7 +102,9 @@ impl From<Rejected> for Refusal {
                 Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
                     .with_header(header::RETRY_AFTER, "1")
             }
-            Refused::Failed(error @ (Error::Internal(_) | Error::NotFound)) => {
+            Refused::Failed(
+                error @ (Error::Internal(_) | Error::NotFound | Error::LimitReached(_)),
+            ) => {
                 tracing::error!(cause = chain(&error), "internal error");
                 Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "")
             }

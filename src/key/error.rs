@@ -41,6 +41,9 @@ pub enum Error {
     /// There is no such key, or it belongs to another owner: the two are told apart nowhere.
     #[error("there is no API key with this id")]
     NotFound,
+    /// There may be no more of it; nothing was changed. The sentence says what to do.
+    #[error("{0}")]
+    LimitReached(String),
     /// The database cannot be reached or used now. Trying again may help.
     #[error("the database is not available")]
     Unavailable(#[source] Cause),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, watch};
 
 use super::error::chain;
 use super::secret::Digest;
@@ -49,11 +49,11 @@ impl LastUsed {
         }
     }
 
-    /// Brings what was written down to the database, again and again, until `stopped` ends, and then once more.
-    pub async fn keep_writing(self: Arc<Self>, mut stopped: oneshot::Receiver<()>) {
+    /// Brings what was written down to the database, again and again, until the sender of `stopped` is gone, and then once more.
+    pub async fn keep_writing(self: Arc<Self>, mut stopped: watch::Receiver<()>) {
         loop {
             let is_last = tokio::select! {
-                _ = &mut stopped => true,
+                _ = stopped.changed() => true,
                 () = tokio::time::sleep(INTERVAL) => false,
                 () = self.are_many.notified() => false,
             };

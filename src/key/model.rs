@@ -4,75 +4,9 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::error::InvalidInput;
-use super::scope::Scopes;
-
-/// A named identity that belongs to an owner. Programs prove that they hold it with a secret.
-#[derive(Debug, Clone)]
-pub struct ApiKey {
-    /// Never changes.
-    pub id: KeyId,
-    /// Whose key it is.
-    pub owner: Owner,
-    /// What its owner calls it.
-    pub name: Name,
-    /// What it may do.
-    pub scopes: Scopes,
-    /// When it was made, UTC.
-    pub created_at: Timestamp,
-    /// The subject that made it.
-    pub created_by: String,
-    /// Its secrets as far as they are told of, newest first.
-    pub secrets: Vec<ApiKeySecret>,
-}
-
-impl ApiKey {
-    /// The start of its newest secret, to recognise it by (`ak_7Fh3…`).
-    pub fn hint(&self) -> &str {
-        self.secrets.first().map_or("", |secret| &secret.hint)
-    }
-
-    /// When any of its secrets was last presented and good, to within some seconds.
-    pub fn last_used_at(&self) -> Option<Timestamp> {
-        self.secrets
-            .iter()
-            .filter_map(|secret| secret.last_used_at)
-            .max()
-    }
-}
-
-/// What is told of a secret. Neither it nor its digest is part of this.
-#[derive(Debug, Clone)]
-pub struct ApiKeySecret {
-    /// Its start (`ak_7Fh3…`).
-    pub hint: String,
-    /// When it was made, UTC.
-    pub created_at: Timestamp,
-    /// When it ends, apart from its key; `None` for never.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last presented and good, to within some seconds.
-    pub last_used_at: Option<Timestamp>,
-}
-
-/// A key whose secret was presented and works: what a check of it tells.
-#[derive(Debug)]
-pub struct LiveKey {
-    /// Which key.
-    pub id: KeyId,
-    /// Whose key it is.
-    pub owner: Owner,
-    /// What its owner calls it.
-    pub name: Name,
-    /// What it may do.
-    pub scopes: Scopes,
-    /// When the secret was made, UTC.
-    pub issued_at: Timestamp,
-    /// When the secret or the key ends, whichever is first.
-    pub expires_at: Option<Timestamp>,
-}
 
 /// The id of an API key, a UUID of version 7; it is a page's cursor as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,10 +82,24 @@ impl Name {
         &self.0
     }
 
+    /// The name as it is compared, without regard to case.
+    pub fn folded(&self) -> String {
+        fold(&self.0)
+    }
+
     /// Takes a name as the database has it, which holds only what was parsed before.
     pub(crate) fn from_store(text: String) -> Self {
         Self(text)
     }
+}
+
+/// A text without regard to case, by Unicode's rules and the same for every database: each character in capitals, and those in
+/// small letters, which makes one of `ß` and `SS`, and of the three sigmas.
+pub fn fold(text: &str) -> String {
+    text.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Whose keys: an opaque string from the identity provider (a user's `sub`, an organisation's id).
@@ -246,6 +194,20 @@ mod tests {
                 .message
                 .contains("101")
         );
+    }
+
+    #[test]
+    fn folding_forgets_case_and_nothing_else() {
+        for (a, b) in [
+            ("NIGHTLY", "nightly"),
+            ("Straße", "STRASSE"),
+            ("ΟΔΟΣ", "οδος"),
+            ("Ünï", "üNÏ"),
+        ] {
+            assert_eq!(fold(a), fold(b));
+        }
+        assert_ne!(fold("é"), fold("e"));
+        assert_eq!(fold("100%_\\"), "100%_\\");
     }
 
     #[test]

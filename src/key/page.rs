@@ -2,20 +2,20 @@
 //! [Relay cursor connections specification](https://relay.dev/graphql/connections.htm) as a type.
 
 use super::error::InvalidInput;
-use super::model::KeyId;
+use super::list::{Cursor, OrderField};
 
 /// How many items a page has when nobody says.
 pub const DEFAULT_SIZE: u32 = 20;
 /// The most items a page may have.
 pub const MAX_SIZE: u32 = 100;
 
-/// A part of a list that is ordered by id, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A part of an ordered list.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Only what follows this id.
-    pub after: Option<KeyId>,
-    /// Only what precedes this id.
-    pub before: Option<KeyId>,
+    /// Only what follows this.
+    pub after: Option<Cursor>,
+    /// Only what precedes this.
+    pub before: Option<Cursor>,
     /// How many at most, 0 to 100.
     pub size: u32,
     /// From which end of what is left they are taken.
@@ -25,15 +25,16 @@ pub struct PageRequest {
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Where `first` counts from: the newest.
+    /// Where `first` counts from.
     First,
-    /// Where `last` counts from: the oldest.
+    /// Where `last` counts from.
     Last,
 }
 
 impl PageRequest {
-    /// Checks the four arguments of a connection.
+    /// Checks the four arguments of a connection whose list is ordered by `field`.
     pub fn parse(
+        field: OrderField,
         first: Option<i64>,
         after: Option<&str>,
         last: Option<i64>,
@@ -50,17 +51,9 @@ impl PageRequest {
             (None, Some(last)) => (size("last", last)?, End::Last),
             (None, None) => (DEFAULT_SIZE, End::First),
         };
-        let cursor = |field, text: Option<&str>| {
-            text.map(|text| {
-                KeyId::parse(field, text).map_err(|_| {
-                    let hint = "take one from `edges { cursor }` or `pageInfo`";
-                    InvalidInput::new(
-                        field,
-                        format!("`{field}` is not a cursor of this list; {hint}"),
-                    )
-                })
-            })
-            .transpose()
+        let cursor = |argument, text: Option<&str>| {
+            text.map(|text| Cursor::parse(argument, text, field))
+                .transpose()
         };
         Ok(Self {
             after: cursor("after", after)?,
@@ -94,20 +87,41 @@ pub struct Page<T> {
     pub has_previous: bool,
 }
 
+impl<T> Page<T> {
+    /// A page of `size` from what was read from its `end` on, with one more than the page has where there is more.
+    /// `has_beyond`: something lies on the other side of the cursor that it was counted from.
+    pub(crate) fn of(mut items: Vec<T>, size: u32, end: End, has_beyond: bool) -> Self {
+        let has_more = items.len() > size as usize;
+        items.truncate(size as usize);
+        let (has_next, has_previous) = match end {
+            End::First => (has_more, has_beyond),
+            End::Last => (has_beyond, has_more),
+        };
+        if end == End::Last {
+            items.reverse();
+        }
+        Self {
+            items,
+            has_next,
+            has_previous,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn without_arguments_the_first_twenty_are_meant() {
-        let page = PageRequest::parse(None, None, None, None).unwrap();
+        let page = PageRequest::parse(OrderField::CreatedAt, None, None, None, None).unwrap();
         assert_eq!((page.size, page.end), (20, End::First));
     }
 
     #[test]
     fn each_wrong_argument_is_named() {
         let refused = |first, after, last, before| {
-            PageRequest::parse(first, after, last, before)
+            PageRequest::parse(OrderField::CreatedAt, first, after, last, before)
                 .unwrap_err()
                 .field
         };
@@ -119,7 +133,9 @@ mod tests {
         assert_eq!(refused(Some(1), Some("x"), None, None), "after");
         assert_eq!(refused(None, None, Some(1), Some("")), "before");
         assert_eq!(
-            PageRequest::parse(Some(0), None, None, None).unwrap().size,
+            PageRequest::parse(OrderField::CreatedAt, Some(0), None, None, None)
+                .unwrap()
+                .size,
             0
         );
     }

@@ -56,13 +56,18 @@ impl Secret {
     /// Makes a new secret of 32 uniform base62 characters (190 bits) from the operating system's generator.
     pub fn generate(prefix: &Prefix) -> Result<Self, RandomUnavailable> {
         // The capacity is exact: a string that grows would leave copies of itself behind, unwiped.
-        let mut text = Zeroizing::new(String::with_capacity(secret_len(prefix)));
+        let mut text = Zeroizing::new(String::with_capacity(Self::len_with(prefix)));
         text.push_str(&prefix.0);
         text.push('_');
         random_base62(RANDOM_LEN, &mut text)?;
         let checksum = checksum(text.as_bytes());
         text.extend(checksum.map(char::from));
         Ok(Self(text))
+    }
+
+    /// How long a secret with this prefix is, in bytes.
+    pub fn len_with(prefix: &Prefix) -> usize {
+        prefix.0.len() + 1 + RANDOM_LEN + CHECKSUM_LEN
     }
 
     /// Recognises a secret by its form and checksum alone, so that a typo, a truncated paste or a stranger's
@@ -150,10 +155,6 @@ pub(crate) fn random_base62(count: usize, text: &mut String) -> Result<(), Rando
         missing -= text.len() - before;
     }
     Ok(())
-}
-
-fn secret_len(prefix: &Prefix) -> usize {
-    prefix.0.len() + 1 + RANDOM_LEN + CHECKSUM_LEN
 }
 
 /// CRC-32 (IEEE 802.3) of everything before the checksum, as six base62 digits, the highest first.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::auth::IntrospectKeys;
 use crate::store::{self, Store};
 
+use super::api_key::LiveKey;
 use super::clock::Clock;
 use super::coalescer::{Coalescer, Failed, Lookup};
 use super::error::Error;
 use super::last_used::LastUsed;
-use super::model::LiveKey;
 use super::secret::{Digest, Prefix, Secret};
 
 /// Answers whether a secret is good.
@@ -86,7 +86,9 @@ impl From<Failed<store::Error>> for Error {
         match failed {
             Failed::Lookup(error) => match *error {
                 store::Error::Unavailable(_) => Self::Unavailable(Box::new(error)),
-                store::Error::Unexpected(_) => Self::Internal(Box::new(error)),
+                store::Error::Unexpected(_) | store::Error::RolledBack => {
+                    Self::Internal(Box::new(error))
+                }
             },
             Failed::Lost => Self::Internal("a lookup ended without an answer".into()),
         }

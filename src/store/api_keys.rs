@@ -1,4 +1,4 @@
-//! The keys and their secrets' digests.
+//! The keys: made, found, listed and deleted.
 
 use std::collections::HashMap;
 
@@ -8,13 +8,18 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::error::Error;
-use super::events::{NO_CHANGES, NewEventRow};
-use super::range::KeysBetween;
+use super::events::NewEventRow;
+use super::listing::{Beside, Ordered, Passes};
+use super::lock::LockOwner;
+use super::range::{Between, ById, Group};
 use super::schema::{api_key_events, api_key_secrets, api_keys};
 use super::types::{DbInstant, DbUuid};
 use super::{Store, on_both};
-use crate::key::model::{ApiKey, ApiKeySecret, KeyId, Name, Owner};
-use crate::key::page::{End, Page, PageRequest};
+use crate::key::api_key::{ApiKey, ApiKeySecret};
+use crate::key::event::{Action, Actor};
+use crate::key::list::{Filter, Order};
+use crate::key::model::{KeyId, Name, Owner};
+use crate::key::page::{Page, PageRequest};
 use crate::key::scope::Scopes;
 use crate::key::secret::Digest;
 
@@ -26,39 +31,36 @@ pub struct ApiKeyCreation {
     pub digest: Digest,
     /// The id of the event.
     pub event_id: Uuid,
-    /// How the caller proved who they are.
-    pub credential: &'static str,
+    /// Who makes it.
+    pub actor: Actor,
+    /// How many keys the owner may have, this one included.
+    pub most: u32,
 }
 
-/// All that is needed to delete a key.
-pub struct ApiKeyDeletion {
-    /// Which key.
-    pub id: KeyId,
-    /// Whose it must be.
-    pub owner: Owner,
-    /// The id of the event.
-    pub event_id: Uuid,
-    /// Who deletes it.
-    pub actor: String,
-    /// How they proved who they are.
-    pub credential: &'static str,
-    /// When.
-    pub at: Timestamp,
+/// What came of making a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is stored.
+    Yes,
+    /// The owner had as many as may be; nothing was done.
+    LimitReached,
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
-struct ApiKeyRow {
-    id: DbUuid,
+pub(super) struct ApiKeyRow {
+    pub(super) id: DbUuid,
     owner: String,
-    name: String,
+    pub(super) name: String,
     scopes: String,
     created_at: DbInstant,
     created_by: String,
+    pub(super) expires_at: Option<DbInstant>,
+    pub(super) disabled_at: Option<DbInstant>,
 }
 
 impl ApiKeyRow {
-    fn with_secrets(self, secrets: Vec<ApiKeySecret>) -> ApiKey {
+    fn with_secrets(self, secrets: Vec<ApiKeySecret>, as_of: Timestamp) -> ApiKey {
         ApiKey {
             id: self.id.0.into(),
             owner: Owner::from_store(self.owner),
@@ -66,19 +68,23 @@ impl ApiKeyRow {
             scopes: Scopes::from_store(&self.scopes),
             created_at: self.created_at.0,
             created_by: self.created_by,
+            expires_at: self.expires_at.map(|at| at.0),
+            disabled_at: self.disabled_at.map(|at| at.0),
             secrets,
+            as_of,
         }
     }
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_key_secrets)]
-struct SecretRow {
+pub(super) struct SecretRow {
+    pub(super) digest: Vec<u8>,
     api_key_id: DbUuid,
-    hint: String,
+    pub(super) hint: String,
     created_at: DbInstant,
-    expires_at: Option<DbInstant>,
-    last_used_at: Option<DbInstant>,
+    pub(super) expires_at: Option<DbInstant>,
+    pub(super) last_used_at: Option<DbInstant>,
 }
 
 impl From<SecretRow> for ApiKeySecret {
@@ -94,7 +100,7 @@ impl From<SecretRow> for ApiKeySecret {
 
 /// The query for the secrets of keys, newest first.
 #[diesel::dsl::auto_type]
-fn secrets_of(rows: &[ApiKeyRow]) -> _ {
+pub(super) fn secrets_of(rows: &[ApiKeyRow]) -> _ {
     let ids: Vec<DbUuid> = rows.iter().map(|row| row.id).collect();
     api_key_secrets::table
         .filter(api_key_secrets::api_key_id.eq_any(ids))
@@ -102,15 +108,19 @@ fn secrets_of(rows: &[ApiKeyRow]) -> _ {
 }
 
 /// Gives each key its secrets.
-fn assemble(rows: Vec<ApiKeyRow>, secrets: Vec<SecretRow>) -> Vec<ApiKey> {
-    let mut of_keys: HashMap<DbUuid, Vec<ApiKeySecret>> = HashMap::new();
+pub(super) fn assemble(
+    rows: Vec<ApiKeyRow>,
+    secrets: Vec<SecretRow>,
+    as_of: Timestamp,
+) -> Vec<ApiKey> {
+    let mut of_keys: HashMap<DbUuid, Vec<ApiKeySecret>> = HashMap::with_capacity(rows.len());
     for secret in secrets {
         let of_key = of_keys.entry(secret.api_key_id).or_default();
         of_key.push(secret.into());
     }
     let keys = rows.into_iter().map(|row| {
         let secrets = of_keys.remove(&row.id).unwrap_or_default();
-        row.with_secrets(secrets)
+        row.with_secrets(secrets, as_of)
     });
     keys.collect()
 }
@@ -121,23 +131,25 @@ struct NewApiKeyRow<'a> {
     id: DbUuid,
     owner: &'a str,
     name: &'a str,
+    name_folded: String,
     scopes: String,
     created_at: DbInstant,
     created_by: &'a str,
+    expires_at: Option<DbInstant>,
 }
 
 #[derive(Insertable)]
 #[diesel(table_name = api_key_secrets)]
-struct NewSecretRow<'a> {
-    digest: &'a [u8],
-    api_key_id: DbUuid,
-    hint: &'a str,
-    created_at: DbInstant,
+pub(super) struct NewSecretRow<'a> {
+    pub(super) digest: &'a [u8],
+    pub(super) api_key_id: DbUuid,
+    pub(super) hint: &'a str,
+    pub(super) created_at: DbInstant,
 }
 
 impl Store {
     /// Writes a key, its secret's digest and the `CREATED` event, all or nothing.
-    pub async fn api_key_insert(&self, creation: ApiKeyCreation) -> Result<(), Error> {
+    pub async fn api_key_insert(&self, creation: ApiKeyCreation) -> Result<Created, Error> {
         on_both!(
             self,
             write | conn | {
@@ -145,7 +157,8 @@ impl Store {
                     api_key,
                     digest,
                     event_id,
-                    credential,
+                    actor,
+                    most,
                 } = &creation;
                 let id = DbUuid(api_key.id.into());
                 let created_at = DbInstant(api_key.created_at);
@@ -153,9 +166,11 @@ impl Store {
                     id,
                     owner: api_key.owner.as_str(),
                     name: api_key.name.as_str(),
+                    name_folded: api_key.name.folded(),
                     scopes: api_key.scopes.to_string(),
                     created_at,
                     created_by: &api_key.created_by,
+                    expires_at: api_key.expires_at.map(DbInstant),
                 };
                 let secret_row = NewSecretRow {
                     digest: digest.as_bytes(),
@@ -163,17 +178,18 @@ impl Store {
                     hint: api_key.hint(),
                     created_at,
                 };
-                let event_row = NewEventRow {
-                    id: DbUuid(*event_id),
-                    api_key_id: id,
-                    api_key_name: api_key.name.as_str(),
-                    owner: api_key.owner.as_str(),
-                    actor: &api_key.created_by,
-                    credential,
-                    action: "CREATED",
-                    at: created_at,
-                    changes: NO_CHANGES,
-                };
+                let key = (id, api_key.name.as_str(), &api_key.owner);
+                let event_row = NewEventRow::new(*event_id, key, actor, Action::Created, &[]);
+                // From here on nobody else makes a key for this owner, so that the count holds.
+                conn.lock_owner(&api_key.owner).await?;
+                let count: i64 = api_keys::table
+                    .filter(api_keys::owner.eq(api_key.owner.as_str()))
+                    .count()
+                    .get_result(conn)
+                    .await?;
+                if count >= i64::from(*most) {
+                    return QueryResult::Ok(Created::LimitReached);
+                }
                 diesel::insert_into(api_keys::table)
                     .values(&key_row)
                     .execute(conn)
@@ -186,53 +202,89 @@ impl Store {
                     .values(&event_row)
                     .execute(conn)
                     .await?;
-                QueryResult::Ok(())
+                QueryResult::Ok(Created::Yes)
             }
         )
         .await
     }
 
-    /// Removes a key with its secrets and leaves a `DELETED` event, all or nothing.
+    /// Removes keys with their secrets and leaves a `DELETED` event for each, all or nothing. Each comes with the id of its
+    /// event.
     ///
-    /// `false`, and nothing done, where the owner has no such key.
-    pub async fn api_key_delete(&self, deletion: ApiKeyDeletion) -> Result<bool, Error> {
-        let id = DbUuid(deletion.id.into());
-        on_both!(
+    /// `false`, and nothing done, where one of them is not the owner's.
+    pub async fn api_keys_delete(
+        &self,
+        owner: Owner,
+        deletions: Vec<(KeyId, Uuid)>,
+        actor: Actor,
+    ) -> Result<bool, Error> {
+        let ids = deletions.iter().map(|(id, _)| DbUuid((*id).into()));
+        let ids: Vec<DbUuid> = ids.collect();
+        let outcome = on_both!(
             self,
             write | conn | {
-                let name: Option<String> = diesel::delete(api_keys::table)
-                    .filter(api_keys::id.eq(id))
-                    .filter(api_keys::owner.eq(deletion.owner.as_str()))
-                    .returning(api_keys::name)
-                    .get_result(conn)
-                    .await
-                    .optional()?;
-                let Some(name) = name else {
-                    return QueryResult::Ok(false);
-                };
-                let event_row = NewEventRow {
-                    id: DbUuid(deletion.event_id),
-                    api_key_id: id,
-                    api_key_name: &name,
-                    owner: deletion.owner.as_str(),
-                    actor: &deletion.actor,
-                    credential: deletion.credential,
-                    action: "DELETED",
-                    at: DbInstant(deletion.at),
-                    changes: NO_CHANGES,
-                };
-                diesel::insert_into(api_key_events::table)
-                    .values(&event_row)
-                    .execute(conn)
+                if ids.len() > 1 {
+                    // Two who delete the same keys would wait for each other in a circle.
+                    conn.lock_owner(&owner).await?;
+                }
+                let deleted: Vec<(DbUuid, String)> = diesel::delete(api_keys::table)
+                    .filter(api_keys::id.eq_any(&ids))
+                    .filter(api_keys::owner.eq(owner.as_str()))
+                    .returning((api_keys::id, api_keys::name))
+                    .get_results(conn)
                     .await?;
+                if deleted.len() < ids.len() {
+                    return QueryResult::Err(diesel::result::Error::RollbackTransaction);
+                }
+                let names: HashMap<DbUuid, String> = deleted.into_iter().collect();
+                for (id, event_id) in &deletions {
+                    let id = DbUuid((*id).into());
+                    let name = names.get(&id).map_or("", String::as_str);
+                    let key = (id, name, &owner);
+                    let event_row = NewEventRow::new(*event_id, key, &actor, Action::Deleted, &[]);
+                    diesel::insert_into(api_key_events::table)
+                        .values(&event_row)
+                        .execute(conn)
+                        .await?;
+                }
                 QueryResult::Ok(true)
             }
         )
+        .await;
+        match outcome {
+            Err(Error::RolledBack) => Ok(false),
+            outcome => outcome,
+        }
+    }
+
+    /// The ids of some of an owner's keys, `most` at most.
+    pub async fn api_keys_some_ids(&self, owner: &Owner, most: usize) -> Result<Vec<KeyId>, Error> {
+        let all = Between::all(Group::keys_of(owner));
+        let by_id = ById::ascending(Group::keys_of(owner));
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        on_both!(
+            self,
+            read | conn | {
+                let ids: Vec<DbUuid> = api_keys::table
+                    .filter(all)
+                    .select(api_keys::id)
+                    .order(by_id)
+                    .limit(most)
+                    .load(conn)
+                    .await?;
+                ids.into_iter().map(|id| id.0.into()).collect()
+            }
+        )
         .await
     }
 
-    /// One key of an owner.
-    pub async fn api_key_find(&self, owner: &Owner, id: KeyId) -> Result<Option<ApiKey>, Error> {
+    /// One key of an owner, as it is at `now`.
+    pub async fn api_key_find(
+        &self,
+        owner: &Owner,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<Option<ApiKey>, Error> {
         let owner = owner.clone();
         on_both!(
             self,
@@ -245,90 +297,91 @@ impl Store {
                     .await?;
                 let secrets = secrets_of(&rows).select(SecretRow::as_select());
                 let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                assemble(rows, secrets).pop()
+                assemble(rows, secrets, now).pop()
             }
         )
         .await
     }
 
-    /// A page of an owner's keys, newest first. It costs two queries, and a third where a cursor was given.
+    /// A page of the keys of an owner that a filter lets pass, in order, as they are at `now`. It costs two queries, and a
+    /// third where a cursor was given.
     pub async fn api_keys_page(
         &self,
         owner: &Owner,
+        filter: &Filter,
+        order: Order,
         request: &PageRequest,
+        now: Timestamp,
     ) -> Result<Page<ApiKey>, Error> {
-        // Newest first, `after` is the upper bound and `before` the lower one.
-        let bit_before = |id: KeyId| Uuid::from(id).as_u128().saturating_sub(1);
-        let bit_after = |id: KeyId| Uuid::from(id).as_u128().saturating_add(1);
-        let page = KeysBetween::new(
-            owner,
-            request.before.map_or(u128::MIN, bit_after),
-            request.after.map_or(u128::MAX, bit_before),
+        let passes = Passes::new(filter, now);
+        let group = || Group::keys_of(owner);
+        let page = (
+            Between::cursors(group(), request, order.direction),
+            Beside::cursors(request, order.direction),
         );
-        // What lies beyond the cursor that the page was counted from, the cursor's own key included.
-        let number = |id: KeyId| Uuid::from(id).as_u128();
-        let beyond = match request.end {
-            End::First => request.after.map(|id| (number(id), u128::MAX)),
-            End::Last => request.before.map(|id| (u128::MIN, number(id))),
-        };
-        let beyond = beyond.map(|(from, to)| KeysBetween::new(owner, from, to));
+        let beyond =
+            Between::beyond(group(), request, order.direction).map(|between| match Beside::beyond(
+                request,
+                order.direction,
+            ) {
+                Some(beside) => (Between::all(group()), beside),
+                None => (between, Beside::default()),
+            });
         let PageRequest { size, end, .. } = *request;
+        let order = Ordered::from_end(order, end, owner);
+        let by_id = ById::ascending(group());
 
         on_both!(
             self,
             read | conn | {
-                let query = api_keys::table
-                    .filter(page)
-                    .select(ApiKeyRow::as_select())
-                    .into_boxed();
-                let query = match end {
-                    End::First => query.order((api_keys::owner.desc(), api_keys::id.desc())),
-                    End::Last => query.order((api_keys::owner.asc(), api_keys::id.asc())),
-                };
+                let (between, beside) = page;
                 // One more than asked for, to know whether there is more.
-                let mut rows: Vec<ApiKeyRow> = query.limit(i64::from(size) + 1).load(conn).await?;
-                let has_more = rows.len() > size as usize;
-                rows.truncate(size as usize);
-                if end == End::Last {
-                    rows.reverse();
-                }
-
+                let rows: Vec<ApiKeyRow> = api_keys::table
+                    .filter(between)
+                    .filter(beside)
+                    .filter(passes.clone())
+                    .select(ApiKeyRow::as_select())
+                    .order(order)
+                    .limit(i64::from(size) + 1)
+                    .load(conn)
+                    .await?;
                 let has_beyond = match beyond {
                     None => false,
-                    Some(beyond) => api_keys::table
-                        .filter(beyond)
+                    Some((between, beside)) => api_keys::table
+                        .filter(between)
+                        .filter(beside)
+                        .filter(passes)
                         .select(api_keys::id)
-                        .order((api_keys::owner.asc(), api_keys::id.asc()))
-                        .first::<DbUuid>(conn)
-                        .await
-                        .optional()?
+                        .order(by_id)
+                        .limit(1)
+                        .load::<DbUuid>(conn)
+                        .await?
+                        .pop()
                         .is_some(),
-                };
-
-                let (has_next, has_previous) = match end {
-                    End::First => (has_more, has_beyond),
-                    End::Last => (has_beyond, has_more),
                 };
                 let secrets = secrets_of(&rows).select(SecretRow::as_select());
                 let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                Page {
-                    items: assemble(rows, secrets),
-                    has_next,
-                    has_previous,
-                }
+                Page::of(assemble(rows, secrets, now), size, end, has_beyond)
             }
         )
         .await
     }
 
-    /// How many keys an owner has.
-    pub async fn api_keys_count(&self, owner: &Owner) -> Result<i64, Error> {
-        let owner = owner.clone();
+    /// How many keys of an owner a filter lets pass at `now`.
+    pub async fn api_keys_count(
+        &self,
+        owner: &Owner,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> Result<i64, Error> {
+        let passes = Passes::new(filter, now);
+        let all = Between::all(Group::keys_of(owner));
         on_both!(
             self,
             read | conn | {
                 api_keys::table
-                    .filter(api_keys::owner.eq(owner.as_str()))
+                    .filter(all)
+                    .filter(passes)
                     .count()
                     .get_result(conn)
                     .await?

@@ -3,6 +3,8 @@
 use diesel::result::DatabaseErrorKind;
 use diesel_async::pooled_connection::deadpool::PoolError;
 
+use crate::key::error::chain;
+
 /// The technical cause of an error: for the log, never for the client.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -12,6 +14,9 @@ pub enum Error {
     /// The database cannot be reached, is shutting down, is full, is locked, or took too long.
     #[error("the database is not available")]
     Unavailable(#[source] Cause),
+    /// The transaction took back what it had done, as it was written to.
+    #[error("the transaction was rolled back")]
+    RolledBack,
     /// What the database holds or was asked makes no sense: a fault of ours.
     #[error("the database gave an unexpected answer")]
     Unexpected(#[source] Cause),
@@ -33,6 +38,7 @@ impl From<diesel::result::Error> for Error {
             )
             | Diesel::BrokenTransactionManager
             | Diesel::RollbackErrorOnCommit { .. } => Self::Unavailable(Box::new(error)),
+            Diesel::RollbackTransaction => Self::RolledBack,
             _ => Self::Unexpected(Box::new(error)),
         }
     }
@@ -56,4 +62,13 @@ pub enum OpenError {
     /// The tables could not be brought up to date.
     #[error("the migrations failed: {0}")]
     Migration(String),
+}
+
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Unavailable(_) => Self::Unreachable(chain(&error)),
+            Error::Unexpected(_) | Error::RolledBack => Self::Migration(chain(&error)),
+        }
+    }
 }

@@ -5,8 +5,11 @@
 //! may do what, and what a good name is, was decided before. A secret never comes this far, only its digest.
 
 mod api_keys;
+mod changes;
 mod error;
 mod events;
+mod listing;
+mod lock;
 mod migrate;
 mod postgres;
 mod range;
@@ -24,7 +27,8 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::deadpool::Pool;
 
-pub use api_keys::{ApiKeyCreation, ApiKeyDeletion};
+pub use api_keys::{ApiKeyCreation, Created};
+pub use changes::{ApiKeyChange, ApiKeyRotation};
 pub use error::{Error, OpenError};
 pub use url::{BadDatabaseUrl, DatabaseUrl};
 
@@ -118,9 +122,11 @@ impl Store {
             DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path).await?),
             DatabaseUrl::Postgres(url) => Backend::Postgres(postgres::open(url).await?),
         };
-        Ok(Self {
+        let store = Self {
             backend: Arc::new(backend),
-        })
+        };
+        store.api_keys_fold_names().await?;
+        Ok(store)
     }
 
     /// Asks the database whether it can still read its tables.

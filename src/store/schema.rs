@@ -10,6 +10,7 @@ diesel::table! {
         id -> SqlUuid,
         owner -> Text,
         name -> Text,
+        name_folded -> Text,
         scopes -> Text,
         created_at -> SqlInstant,
         created_by -> Text,

@@ -13,7 +13,8 @@ use super::schema::{api_key_secrets, api_keys};
 use super::sqlite::{Connection, on_its_thread};
 use super::types::{DbInstant, DbUuid, SqlInstant};
 use super::{CONNECTION_WAIT, Store, in_time, on_both};
-use crate::key::model::{LiveKey, Name, Owner};
+use crate::key::api_key::LiveKey;
+use crate::key::model::{Name, Owner};
 use crate::key::scope::Scopes;
 use crate::key::secret::Digest;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Test;
 
-const FIELDS: &str = "id name hint owner createdAt createdBy __typename";
+const FIELDS: &str = "id name hint owner scopes status createdAt createdBy expiresAt lastUsedAt\n    secrets { hint createdAt expiresAt lastUsedAt } __typename";
 
 pub async fn limits_let_the_known_clients_pass_and_stop_the_rest(test: Test) {
     let server = test.server().await;

@@ -1,7 +1,7 @@
 //! The scenarios: each through HTTP against the real binary, on SQLite and on PostgreSQL.
 //!
-//! `make test` runs everything (it sets `APIKEYS_TEST=all`). Plain `cargo test` leaves out what needs PostgreSQL or
-//! Node and says so; in CI leaving out is a failure.
+//! `make test` runs everything (it sets `APIKEYS_TEST=all`). Plain `cargo test` leaves out what needs PostgreSQL,
+//! Node, Python, nginx or Caddy and says so; in CI leaving out is a failure.
 
 #![allow(
     missing_docs,
@@ -11,23 +11,32 @@
     reason = "a panic is how a test fails"
 )]
 
+mod backends;
 mod callers;
+mod changes;
 mod cli;
 mod database;
 mod documents;
+mod events;
+mod expiry;
+mod filters;
 mod forward_auth;
 mod harness;
 mod http_rules;
 mod introspection;
 mod last_used;
+mod leaks;
 mod life;
+mod limits;
 mod logs;
 mod oidc;
 mod outage;
 mod owners;
 mod pages;
 mod postgres;
+mod proxies;
 mod revocation;
+mod rotation;
 mod running;
 mod sessions;
 
@@ -39,11 +48,11 @@ use harness::{Kind, Test};
 
 /// Registers async functions of one [`Test`] for the databases they are for.
 macro_rules! trials {
-    ($trials:ident, $kinds:expr, $needs_node:expr, $($module:ident :: $name:ident),* $(,)?) => {
+    ($trials:ident, $kinds:expr, $needs_more:expr, $($module:ident :: $name:ident),* $(,)?) => {
         $(
             for kind in $kinds {
                 let name = concat!(stringify!($module), "::", stringify!($name));
-                $trials.push(trial(name, *kind, $needs_node, |test| Box::pin($module::$name(test))));
+                $trials.push(trial(name, *kind, $needs_more, |test| Box::pin($module::$name(test))));
             }
         )*
     };
@@ -62,6 +71,8 @@ fn main() -> ExitCode {
         callers::a_session_serves_pages_of_this_server_alone,
         callers::scopes_are_checked_and_kept,
         callers::pages_of_allowed_origins_may_call,
+        changes::what_is_left_out_stays_and_null_clears,
+        changes::a_paused_key_is_refused_from_the_answer_on,
         cli::create_key_prints_the_secret_alone,
         cli::migrate_runs_the_migrations_and_stops,
         database::a_secret_is_kept_nowhere,
@@ -70,6 +81,14 @@ fn main() -> ExitCode {
         database::three_servers_start_together_on_an_empty_database,
         documents::limits_let_the_known_clients_pass_and_stop_the_rest,
         documents::a_hostile_document_is_refused_at_once,
+        events::the_record_tells_what_happened_and_outlives_the_key,
+        events::old_events_are_removed_in_the_background,
+        expiry::a_key_is_refused_from_its_second_on,
+        expiry::an_end_that_cannot_be_is_refused,
+        expiry::the_longest_life_is_kept,
+        filters::each_filter_lets_pass_what_it_says,
+        filters::every_order_meets_each_key_once,
+        filters::names_of_before_are_found_too,
         forward_auth::a_good_key_passes_with_its_owner,
         forward_auth::what_does_not_work_is_refused_all_alike,
         forward_auth::scopes_that_are_asked_for_are_required,
@@ -85,11 +104,15 @@ fn main() -> ExitCode {
         introspection::only_a_key_with_the_scope_may_ask,
         last_used::a_use_is_told_of_and_a_refusal_is_not,
         last_used::a_check_waits_for_no_write,
+        leaks::every_key_of_an_owner_can_be_revoked,
+        leaks::a_scan_finds_secrets_and_tells_which_are_live,
         life::a_key_is_created_listed_and_deleted,
         life::a_name_is_checked,
         life::wrong_input_names_its_argument,
         life::two_hundred_creates_and_deletes_are_all_accounted_for,
         life::clients_that_go_away_harm_nobody,
+        limits::an_owner_has_so_many_keys_and_no_more,
+        limits::several_are_deleted_together_or_not_at_all,
         logs::one_line_a_request_and_nothing_secret,
         oidc::the_claim_names_the_owner_and_sub_the_actor,
         outage::an_outage_is_called_one_and_ends,
@@ -98,6 +121,9 @@ fn main() -> ExitCode {
         pages::page_info_and_counts_are_right,
         revocation::a_deleted_key_is_accepted_by_no_request_that_starts_after_the_answer,
         revocation::callers_that_go_away_harm_no_other,
+        rotation::the_key_stays_and_its_old_secret_ends_with_the_overlap,
+        rotation::there_are_never_more_than_two_secrets,
+        rotation::a_key_may_rotate_itself_and_nobody_gains_by_rotating,
         running::a_signal_finishes_what_runs_and_exits_0,
         running::a_signal_right_after_the_start_exits_0,
         sessions::the_link_opens_a_session_and_signing_out_ends_it,
@@ -118,6 +144,7 @@ fn main() -> ExitCode {
         oidc::an_issuer_with_another_name_is_not_believed,
         oidc::nothing_of_local_mode_is_there,
         outage::a_file_that_goes_away_is_an_outage,
+        proxies::the_readme_shows_the_examples_as_they_are,
     );
     trials!(
         trials,
@@ -136,12 +163,25 @@ fn main() -> ExitCode {
         true,
         http_rules::every_audit_of_graphql_http_is_ok,
         http_rules::the_page_is_embedded_compressed_and_strict,
+        backends::each_asks_and_answers_as_the_table_says,
+        backends::nobody_is_let_in_where_apikeys_cannot_tell,
+        proxies::a_good_key_passes_with_its_owner,
+        proxies::what_the_client_claims_is_dropped,
+        proxies::whoever_has_no_good_key_is_refused,
+        proxies::a_scope_is_required_however_the_path_is_spelt,
+        proxies::an_outage_opens_nothing,
+    );
+    trials!(
+        trials,
+        &[Kind::Sqlite],
+        true,
+        proxies::the_question_has_the_key_in_it_and_nothing_else,
     );
 
     let all = std::env::var("APIKEYS_TEST").is_ok_and(|value| value == "all");
     if !all {
         eprintln!(
-            "LEFT OUT: the scenarios on PostgreSQL and those that need Node. `make test` runs everything."
+            "LEFT OUT: the scenarios on PostgreSQL and those that need Node, Python, nginx or Caddy. `make test` runs everything."
         );
         if std::env::var_os("CI").is_some() {
             eprintln!("In CI leaving out is a failure: run `make test`.");
@@ -156,11 +196,11 @@ fn main() -> ExitCode {
 fn trial(
     name: &str,
     kind: Kind,
-    needs_node: bool,
+    needs_more: bool,
     scenario: impl FnOnce(Test) -> std::pin::Pin<Box<dyn Future<Output = ()>>> + Send + 'static,
 ) -> Trial {
     let all = std::env::var("APIKEYS_TEST").is_ok_and(|value| value == "all");
-    let left_out = !all && (kind == Kind::Postgres || needs_node);
+    let left_out = !all && (kind == Kind::Postgres || needs_more);
     Trial::test(format!("{name}::{}", kind.name()), move || {
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {

@@ -11,7 +11,8 @@ use crate::harness::{Client, Test, text};
 const KEYS: usize = 1_000;
 
 pub async fn a_thousand_keys_are_met_exactly_once_while_others_come_and_go(test: Test) {
-    let server = test.server().await;
+    let many = [("APIKEYS_MAX_KEYS_PER_OWNER", "2000")];
+    let server = test.server_with(&many).await;
     let client = server.client();
     let kept = Arc::new(create_many(&client, KEYS).await);
 

@@ -3,7 +3,10 @@
 mod client;
 mod cluster;
 mod database;
+mod front;
 mod issuer;
+mod program;
+mod raw;
 mod server;
 
 use std::path::Path;
@@ -14,7 +17,10 @@ use sha2::{Digest, Sha256};
 pub use client::{Answer, Client, created, text};
 pub use cluster::{log as cluster_log, root_certificate, stop as stop_cluster};
 pub use database::Database;
+pub use front::{Proxy, Scene};
 pub use issuer::{AUDIENCE, Issuer, SigningKey, now};
+pub use program::{Program, command, free_port};
+pub use raw::{Backend, Message, send};
 pub use server::{Server, run};
 
 /// Which database a scenario runs on.
@@ -127,6 +133,12 @@ pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Optio
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A secret with a slip in its last character.
+pub fn mistyped(secret: &str) -> String {
+    let (start, last) = secret.split_at(secret.len() - 1);
+    format!("{start}{}", if last == "0" { "1" } else { "0" })
 }
 
 /// Bytes as hexadecimal digits.

@@ -1,23 +1,18 @@
 //! The command line: which subcommand, and what it prints.
 
+mod keys;
+mod scan;
+mod serve;
+
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use tokio::sync::oneshot;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::auth::{Authenticator, Caller, LocalToken, Oidc, People};
 use crate::config::{Config, ConfigError, LogForm, Settings};
 use crate::graphql;
-use crate::http::{self, Server};
-use crate::key::clock::Clock;
-use crate::key::error::{InvalidInput, chain};
-use crate::key::last_used::LastUsed;
-use crate::key::model::{Name, Owner};
-use crate::key::scope::Scopes;
-use crate::key::service::{CreatedApiKey, Service};
-use crate::key::verify::Verifier;
+use crate::key::error::InvalidInput;
 use crate::store::{OpenError, Store};
 
 /// API keys for your product: a GraphQL server where people create, list and delete the keys of your API.
@@ -57,6 +52,32 @@ enum Command {
         /// names) and `apikeys:introspect` (ask about keys).
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
+        /// When the key shall end, from now on: a time such as `90d` or `12h`. Without it, never.
+        #[arg(long, value_name = "TIME")]
+        expires_in: Option<String>,
+    },
+    /// Delete an owner's keys, for the day on which something leaked. Prints how many there were. The database must be
+    /// reachable, a server need not run.
+    Revoke {
+        /// Whose keys: the owner as your identity provider spells it; `local` in local mode.
+        #[arg(long)]
+        owner: String,
+        /// Every one of them.
+        #[arg(long, required = true)]
+        all: bool,
+    },
+    /// Find secrets of this installation in files and folders, by their form and checksum. It asks nobody and prints file, line
+    /// and hint, never a secret. Exit code 1 when it finds any.
+    Scan {
+        /// Files, and folders with all that is in them.
+        #[arg(required_unless_present = "rule")]
+        paths: Vec<PathBuf>,
+        /// Ask the database which of them are live: whose keys they open.
+        #[arg(long)]
+        check: bool,
+        /// Print a rule for another scanner instead, so that it refuses a commit that holds a secret.
+        #[arg(long, value_enum, conflicts_with_all = ["paths", "check"])]
+        rule: Option<scan::Scanner>,
     },
 }
 
@@ -76,7 +97,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     }
     let config = Config::try_from(cli.settings)?;
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(config).await,
+        Command::Serve => serve::serve(config).await,
         Command::Migrate => {
             start_logging(&config);
             Store::open(&config.database_url).await?;
@@ -87,96 +108,17 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             owner,
             name,
             scopes,
+            expires_in,
         } => {
-            let owner = Owner::parse(&owner)?;
-            let name = Name::parse(&name)?;
-            let scopes = Scopes::parse(&scopes)?;
-            start_logging(&config);
-            create_key(config, owner, name, scopes).await
+            let new = keys::New::parse(&owner, &name, &scopes, expires_in.as_deref())?;
+            keys::create(config, new).await
         }
+        Command::Revoke { owner, all: _ } => keys::revoke_all(config, &owner).await,
+        Command::Scan { rule, .. } if rule.is_some() => scan::print_rule(&config),
+        Command::Scan { paths, check, .. } => scan::scan(config, &paths, check).await,
         // Answered above, before the configuration is looked at.
         Command::Schema => Ok(()),
     }
-}
-
-async fn serve(config: Config) -> Result<(), Failure> {
-    start_logging(&config);
-    let people = match (config.oidc, config.local_token) {
-        (Some(settings), _) => {
-            if settings.issuer.is_open_to_others() {
-                tracing::warn!(
-                    "APIKEYS_OIDC_ISSUER is not https: whoever is on the way can make tokens that this server takes"
-                );
-            }
-            let oidc = Oidc::new(settings).map_err(|error| Failure::Failed(chain(&*error)))?;
-            People::Oidc(oidc)
-        }
-        (None, Some(token)) => People::Local(token),
-        (None, None) => {
-            let token = LocalToken::generate();
-            People::Local(token.map_err(|error| Failure::Failed(chain(&error)))?)
-        }
-    };
-    let store = Store::open(&config.database_url).await?;
-    let clock = Arc::new(Clock::system());
-    let last_used = Arc::new(LastUsed::new(store.clone()));
-    let verifier = Arc::new(Verifier::new(
-        store.clone(),
-        config.key_prefix.clone(),
-        clock.clone(),
-        last_used.clone(),
-    ));
-    let service = Arc::new(Service::new(store, config.key_prefix, clock));
-    let settings = http::Settings {
-        listen: config.listen,
-        public_url: config.public_url,
-        key_header: config.key_header,
-        allowed_origins: config.allowed_origins,
-        has_graphiql: config.graphiql,
-    };
-    let is_local = matches!(people, People::Local(_));
-    let authenticator = Authenticator::new(people, verifier.clone());
-    let server = Server::bind(settings, authenticator, service, verifier)
-        .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
-    if is_local && !config.listen.ip().is_loopback() {
-        tracing::warn!(
-            "APIKEYS_LISTEN is not a loopback address: whoever reads the traffic can read the local token; put TLS in front"
-        );
-    }
-    print(&format!("Open {}\n", server.link()))?;
-    let (stop, stopped) = oneshot::channel();
-    let writing = tokio::spawn(last_used.keep_writing(stopped));
-    let served = server.run().await;
-    drop(stop);
-    if let Err(panic) = writing.await {
-        tracing::error!(%panic, "when keys were last used was not written");
-    }
-    served.map_err(|error| Failure::Failed(chain(&error)))
-}
-
-async fn create_key(
-    config: Config,
-    owner: Owner,
-    name: Name,
-    scopes: Scopes,
-) -> Result<(), Failure> {
-    let store = Store::open(&config.database_url).await?;
-    let service = Service::new(store, config.key_prefix, Arc::new(Clock::system()));
-    let failed = |error| Failure::Failed(chain(&error));
-    let permission = Caller::command_line(owner).write_keys().map_err(failed)?;
-    let CreatedApiKey { api_key, secret } = service
-        .create(&permission, name, scopes)
-        .await
-        .map_err(failed)?;
-    if let Err(unprinted) = print(&format!("{}\n", secret.expose_secret())) {
-        // A key whose secret nobody saw is of no use to anyone.
-        service
-            .delete(&permission, api_key.id)
-            .await
-            .map_err(failed)?;
-        return Err(unprinted);
-    }
-    Ok(())
 }
 
 fn print(text: &str) -> Result<(), Failure> {
