@@ -5,7 +5,15 @@ export PATH := $(CURDIR)/.tools/node_modules/.bin:$(PATH)
 # Debian's Chromium is used; a browser of Playwright's own is not downloaded.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help run test lint fmt schema web e2e screenshots audits backends
+# What `make bench` measures, unless told otherwise: `make bench KEYS=20000 SECONDS=1 DATABASE=sqlite`.
+KEYS = 1000000
+SECONDS = 4
+DATABASE = both
+LOG = on
+SCALING =
+SCALING_KEYS = 10000000
+
+.PHONY: help run test bench lint fmt schema web e2e screenshots audits backends
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +29,10 @@ test: ## The whole test suite: SQLite, PostgreSQL, and the page in a browser
 	APIKEYS_TEST=all cargo test
 	cd web && npm test
 	@$(MAKE) --no-print-directory e2e
+
+bench: ## Requests a second, measured with wrk on full databases; give KEYS, SECONDS (of each point), DATABASE (sqlite, postgres or both), LOG (on or off), SCALING=1 (/auth with SCALING_KEYS too)
+	@scripts/need cargo cc wrk initdb
+	cargo bench --bench load -- --keys $(KEYS) --seconds $(SECONDS) --database $(DATABASE) --log $(LOG) $(if $(SCALING),--check-scaling --scaling-keys $(SCALING_KEYS))
 
 e2e: ## The page in a browser, against the server (a part of `make test`)
 	@scripts/need cargo cc curl node npm chromium

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Object, Result, SimpleObject};
 
 use super::event::ApiKeyEvent;
+use super::plain::{Held, Plain, PlainList};
 use super::types::ApiKey;
 use crate::auth::{Caller, ReadKeys};
 use crate::key::api_key as model;
@@ -57,14 +58,14 @@ impl ApiKeyConnection {
 #[Object]
 impl ApiKeyConnection {
     /// The keys of this page, each with its cursor. Client libraries that merge pages work on these.
-    async fn edges(&self) -> Vec<ApiKeyEdge> {
+    async fn edges(&self) -> PlainList<ApiKeyEdge> {
         let items = self.page.items.iter();
-        items.map(|item| ApiKeyEdge::of(item, self.by)).collect()
+        PlainList(items.map(|item| ApiKeyEdge::of(item, self.by)).collect())
     }
 
     /// The keys of this page, for queries written by hand.
-    async fn nodes(&self) -> Vec<ApiKey> {
-        self.page.items.iter().map(ApiKey::from).collect()
+    async fn nodes(&self) -> PlainList<ApiKey> {
+        PlainList(self.page.items.iter().map(ApiKey::from).collect())
     }
 
     /// Where this page lies in the whole list.
@@ -96,6 +97,20 @@ impl ApiKeyEdge {
             cursor: Cursor::of(api_key, by).to_string(),
             node: api_key.into(),
         }
+    }
+}
+
+impl Plain for ApiKeyEdge {
+    fn type_name(&self) -> &'static str {
+        "ApiKeyEdge"
+    }
+
+    fn held(&self, field: &str) -> Option<Held<'_>> {
+        Some(match field {
+            "cursor" => Held::Leaf(self.cursor.as_str().into()),
+            "node" => Held::Object(&self.node),
+            _ => return None,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ mod limit;
 mod listing;
 mod mutation;
 mod order;
+mod plain;
 mod query;
 mod request;
 mod types;

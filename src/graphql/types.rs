@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, Enum, ID, Interface, Result, SimpleObject};
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{
+    ComplexObject, Context, Enum, ID, Interface, Result, ScalarType, SimpleObject, Value,
+};
 
 use super::connection::{ApiKeyEventConnection, page_complexity};
 use super::datetime::DateTime;
 use super::event::ApiKeyEvent;
+use super::plain::{Held, Plain};
 use crate::auth::{Caller, Credential, ReadOwnKey};
 use crate::key::api_key as model;
 use crate::key::list::OrderField;
@@ -140,6 +144,61 @@ impl From<&model::ApiKey> for ApiKey {
             key_id: api_key.id,
         }
     }
+}
+
+impl Plain for ApiKey {
+    fn type_name(&self) -> &'static str {
+        "ApiKey"
+    }
+
+    fn interfaces(&self) -> &'static [&'static str] {
+        &["Node"]
+    }
+
+    fn held(&self, field: &str) -> Option<Held<'_>> {
+        Some(Held::Leaf(match field {
+            "id" => self.id.as_str().into(),
+            "name" => self.name.as_str().into(),
+            "hint" => self.hint.as_str().into(),
+            "owner" => self.owner.as_str().into(),
+            "scopes" => Value::List(
+                self.scopes
+                    .iter()
+                    .map(|scope| scope.as_str().into())
+                    .collect(),
+            ),
+            "status" => enum_value(self.status),
+            "createdAt" => self.created_at.to_value(),
+            "createdBy" => self.created_by.as_str().into(),
+            "expiresAt" => nullable(self.expires_at.as_ref()),
+            "lastUsedAt" => nullable(self.last_used_at.as_ref()),
+            "secrets" => {
+                let secrets = self.secrets.iter().map(|secret| secret as &dyn Plain);
+                return Some(Held::Objects(secrets.collect()));
+            }
+            _ => return None,
+        }))
+    }
+}
+
+impl Plain for ApiKeySecret {
+    fn type_name(&self) -> &'static str {
+        "ApiKeySecret"
+    }
+
+    fn held(&self, field: &str) -> Option<Held<'_>> {
+        Some(Held::Leaf(match field {
+            "hint" => self.hint.as_str().into(),
+            "createdAt" => self.created_at.to_value(),
+            "expiresAt" => nullable(self.expires_at.as_ref()),
+            "lastUsedAt" => nullable(self.last_used_at.as_ref()),
+            _ => return None,
+        }))
+    }
+}
+
+fn nullable(at: Option<&DateTime>) -> Value {
+    at.map_or(Value::Null, ScalarType::to_value)
 }
 
 /// Who is asking, as this service sees them.

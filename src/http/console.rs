@@ -31,7 +31,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 const PAGE_CACHING: &str = "no-cache";
 const ASSET_CACHING: &str = "public, max-age=31536000, immutable";
 
-/// `GET /` and `GET /new`: one page, which shows what its address says.
+/// `GET /`, `GET /new` and `GET /events`: one page, which shows what its address says.
 #[handler]
 pub(super) fn console(request: &Request, app: Data<&Arc<App>>) -> Response {
     page("index.html", request.headers(), &app)

@@ -20,10 +20,11 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) struct OperationName(pub(super) String);
 
 /// Paths that may be logged as they are. A path that is not ours may be anything, a pasted secret too.
-const ROUTES: [&str; 14] = [
+const ROUTES: [&str; 15] = [
     "/",
     "/auth",
     "/console.json",
+    "/events",
     "/favicon.ico",
     "/favicon.svg",
     "/graphiql",

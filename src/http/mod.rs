@@ -141,6 +141,7 @@ fn routes(app: Arc<App>, is_https: bool) -> impl Endpoint {
     let routes = Route::new()
         .at("/", get(console::console))
         .at("/new", get(console::console))
+        .at("/events", get(console::console))
         .at("/graphiql", get(console::graphiql))
         .at("/assets/*", get(console::asset))
         .at("/favicon.svg", get(console::asset))

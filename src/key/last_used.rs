@@ -15,6 +15,8 @@ use crate::store::Store;
 
 /// How long a use is kept in memory alone.
 const INTERVAL: Duration = Duration::from_secs(3);
+/// How many secrets one statement writes at most: other writers wait for it.
+const AT_ONCE: usize = 2_000;
 /// From how many secrets on they are written at once.
 const MANY: usize = 20_000;
 /// How many secrets are kept. Where the database takes them no faster, the uses of others are not written down.
@@ -71,18 +73,21 @@ impl LastUsed {
             return;
         }
         let marks: Vec<(Digest, Timestamp)> = marks.into_iter().collect();
-        match self.store.secrets_set_last_used(&marks).await {
-            Ok(()) => {}
-            Err(error) => {
+        let mut rest = marks.as_slice();
+        while !rest.is_empty() {
+            let (first, later) = rest.split_at(rest.len().min(AT_ONCE));
+            if let Err(error) = self.store.secrets_set_last_used(first).await {
                 tracing::warn!(
                     cause = chain(&error),
                     "when keys were last used could not be written; it is tried again"
                 );
                 let mut newer = self.marks();
-                for (digest, at) in marks {
-                    merge(&mut newer, digest, at);
+                for (digest, at) in rest {
+                    merge(&mut newer, *digest, *at);
                 }
+                return;
             }
+            rest = later;
         }
     }
 

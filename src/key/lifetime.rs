@@ -40,7 +40,7 @@ mod tests {
             assert_eq!(parse(text), Ok(duration), "{text}");
         }
         for bad in [
-            "", "d", "90", "1mo", "1y", "-1d", "0s", "500ms", "90x", "99999w", "1d ago",
+            "", "d", "90", "1mo", "1y", "-1d", "0s", "500ms", "90x", "9999999w", "1d ago",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -7,13 +7,14 @@ use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::any_of::AnyOf;
 use super::error::Error;
 use super::events::NewEventRow;
 use super::listing::{Beside, Ordered, Passes};
 use super::lock::LockOwner;
 use super::range::{Between, ById, Group};
 use super::schema::{api_key_events, api_key_secrets, api_keys};
-use super::types::{DbInstant, DbUuid};
+use super::types::{DbInstant, DbUuid, SqlUuid};
 use super::{Store, on_both};
 use crate::key::api_key::{ApiKey, ApiKeySecret};
 use crate::key::event::{Action, Actor};
@@ -101,9 +102,10 @@ impl From<SecretRow> for ApiKeySecret {
 /// The query for the secrets of keys, newest first.
 #[diesel::dsl::auto_type]
 pub(super) fn secrets_of(rows: &[ApiKeyRow]) -> _ {
-    let ids: Vec<DbUuid> = rows.iter().map(|row| row.id).collect();
+    let of_these: AnyOf<SqlUuid, DbUuid> =
+        AnyOf::keys_of_secrets(rows.iter().map(|row| row.id).collect());
     api_key_secrets::table
-        .filter(api_key_secrets::api_key_id.eq_any(ids))
+        .filter(of_these)
         .order(api_key_secrets::created_at.desc())
 }
 

@@ -4,6 +4,7 @@
 //! SQLite and for PostgreSQL. Methods are named noun first (`api_key_insert`). There are no rules in here: who
 //! may do what, and what a good name is, was decided before. A secret never comes this far, only its digest.
 
+mod any_of;
 mod api_keys;
 mod changes;
 mod error;

@@ -8,6 +8,7 @@ use diesel::sql_types::{Array, Binary, Text};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 
+use super::any_of::AnyOf;
 use super::error::Error;
 use super::schema::{api_key_secrets, api_keys};
 use super::sqlite::{Connection, on_its_thread};
@@ -54,14 +55,15 @@ impl Store {
         digests: Vec<Digest>,
         now: Timestamp,
     ) -> Result<Vec<(Digest, Arc<LiveKey>)>, Error> {
+        let digests = digests.iter().map(|digest| digest.as_bytes().to_vec());
+        let presented = AnyOf::digests(digests.collect());
         on_both!(
             self,
             read | conn | {
                 let now = DbInstant(now);
-                let digests = digests.iter().map(|digest| digest.as_bytes().as_slice());
                 let rows: Vec<LiveKeyRow> = api_key_secrets::table
                     .inner_join(api_keys::table)
-                    .filter(api_key_secrets::digest.eq_any(digests))
+                    .filter(presented)
                     .filter(
                         api_key_secrets::expires_at
                             .is_null()

@@ -364,7 +364,7 @@ pub async fn the_page_is_embedded_compressed_and_strict(test: Test) {
         let value = response.headers().get(name);
         value.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
     };
-    for path in ["/", "/new", "/graphiql"] {
+    for path in ["/", "/new", "/events", "/graphiql"] {
         let page = get(path, &[]).await;
         assert_eq!(page.status(), 200);
         assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");

@@ -80,6 +80,7 @@ fn main() -> ExitCode {
         database::sigkill_loses_nothing_that_was_acknowledged,
         database::three_servers_start_together_on_an_empty_database,
         documents::limits_let_the_known_clients_pass_and_stop_the_rest,
+        documents::a_page_is_the_same_however_it_is_resolved,
         documents::a_hostile_document_is_refused_at_once,
         events::the_record_tells_what_happened_and_outlives_the_key,
         events::old_events_are_removed_in_the_background,

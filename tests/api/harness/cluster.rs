@@ -19,6 +19,9 @@ struct Cluster {
 
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 
+/// Settings on top of the tests', over which they win. They count where they are given before the first use.
+pub static MORE_SETTINGS: OnceLock<&[&str]> = OnceLock::new();
+
 fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(Cluster::start)
 }
@@ -127,6 +130,9 @@ impl Cluster {
             "ssl_cert_file=../server.crt",
             "ssl_key_file=../server.key",
         ] {
+            server.args(["-c", setting]);
+        }
+        for setting in MORE_SETTINGS.get().copied().unwrap_or_default() {
             server.args(["-c", setting]);
         }
         cluster.server = Mutex::new(

@@ -1,0 +1,86 @@
+//! One of many values: the filter that asks for all of them at once.
+
+use std::marker::PhantomData;
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Array, Binary, HasSqlType, SqlType};
+use diesel::sqlite::Sqlite;
+
+use super::range::written_when_walked;
+use super::types::{DbUuid, SqlUuid};
+
+/// A column has one of these values.
+///
+/// Diesel's own `eq_any` is a new statement for SQLite each time, which costs more to prepare than to run. Here it is one
+/// of a few, which are kept: the last value stands again and again up to the next power of two.
+#[derive(Debug, Clone)]
+pub(super) struct AnyOf<ST, T> {
+    column: &'static str,
+    values: Vec<T>,
+    sql_type: PhantomData<ST>,
+}
+
+impl AnyOf<Binary, Vec<u8>> {
+    pub(super) fn digests(values: Vec<Vec<u8>>) -> Self {
+        Self::new("api_key_secrets.digest", values)
+    }
+}
+
+impl AnyOf<SqlUuid, DbUuid> {
+    pub(super) fn keys_of_secrets(values: Vec<DbUuid>) -> Self {
+        Self::new("api_key_secrets.api_key_id", values)
+    }
+}
+
+impl<ST, T> AnyOf<ST, T> {
+    fn new(column: &'static str, values: Vec<T>) -> Self {
+        Self {
+            column,
+            values,
+            sql_type: PhantomData,
+        }
+    }
+}
+
+impl<ST, T> QueryFragment<Sqlite> for AnyOf<ST, T>
+where
+    Sqlite: HasSqlType<ST>,
+    T: ToSql<ST, Sqlite>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(self.column);
+        out.push_sql(" IN (");
+        if let Some(last) = self.values.last() {
+            let padding = self.values.len().next_power_of_two() - self.values.len();
+            let padding = std::iter::repeat_n(last, padding);
+            for (i, value) in self.values.iter().chain(padding).enumerate() {
+                if i > 0 {
+                    out.push_sql(", ");
+                }
+                out.push_bind_param::<ST, _>(value)?;
+            }
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl<ST, T> QueryFragment<Pg> for AnyOf<ST, T>
+where
+    ST: SqlType + 'static,
+    Pg: HasSqlType<Array<ST>>,
+    Vec<T>: ToSql<Array<ST>, Pg>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(self.column);
+        out.push_sql(" = ANY(");
+        out.push_bind_param::<Array<ST>, _>(&self.values)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+written_when_walked!(AnyOf<Binary, Vec<u8>>, AnyOf<SqlUuid, DbUuid>);
