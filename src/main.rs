@@ -6,10 +6,6 @@ use std::process::ExitCode;
 use apikeys::cli::{Cli, Failure, run};
 use clap::Parser;
 
-/// The system's own gives memory that one thread took and another gives back only slowly, and requests wander between threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let (code, problem) = match run(Cli::parse()).await {

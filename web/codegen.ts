@@ -7,7 +7,7 @@ const config: CodegenConfig = {
   generates: {
     "src/generated.ts": {
       plugins: ["typescript", "typescript-operations", "typed-document-node"],
-      config: { useTypeImports: true, onlyOperationTypes: true, scalars: { DateTime: "string", ID: "string" }, strictScalars: true },
+      config: { useTypeImports: true, onlyOperationTypes: true, enumsAsTypes: true, scalars: { DateTime: "string", ID: "string" }, strictScalars: true },
     },
   },
 };

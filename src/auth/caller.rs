@@ -7,6 +7,7 @@ use crate::key::api_key::LiveKey;
 use crate::key::error::Error;
 use crate::key::model::{KeyId, Owner};
 use crate::key::scope;
+use crate::key::secret::Digest;
 
 /// Who makes this request.
 #[derive(Debug, Clone)]
@@ -191,20 +192,24 @@ impl Caller {
 
     /// The permission to give a key a new secret: a program may do that to the key that it presented, whatever its scopes.
     pub fn rotate_key(&self, id: KeyId) -> Result<RotateKey, Error> {
-        let is_own = match &self.identity {
+        let presented = match &self.identity {
             Identity::ApiKey {
                 api_key,
-                acts_for_owner,
-            } => api_key.id == id && !acts_for_owner,
-            Identity::Local | Identity::CommandLine | Identity::Oidc { .. } => false,
+                acts_for_owner: false,
+            } if api_key.id == id => Some(api_key.digest),
+            _ => None,
         };
-        if !is_own {
+        if presented.is_none() {
             self.require(scope::WRITE)?;
         }
         let write = WriteKeys {
             caller: self.clone(),
         };
-        Ok(RotateKey { write, id, is_own })
+        Ok(RotateKey {
+            write,
+            id,
+            presented,
+        })
     }
 
     /// A key needs the scope, unless it acts for an owner, who may do all of this. People need none.
@@ -272,7 +277,7 @@ impl WriteKeys {
 pub struct RotateKey {
     write: WriteKeys,
     id: KeyId,
-    is_own: bool,
+    presented: Option<Digest>,
 }
 
 impl RotateKey {
@@ -286,8 +291,8 @@ impl RotateKey {
         self.id
     }
 
-    /// Whether it is the key that the caller presented.
-    pub fn is_own(&self) -> bool {
-        self.is_own
+    /// The digest of the secret that the caller presented, where it is one of this very key: it must be the newest.
+    pub fn presented(&self) -> Option<Digest> {
+        self.presented
     }
 }

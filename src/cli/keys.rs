@@ -42,7 +42,9 @@ impl New {
 }
 
 pub(super) async fn create(config: Config, new: New) -> Result<(), Failure> {
-    let (service, clock) = open(config).await?;
+    start_logging(&config);
+    let store = Store::open(&config.database_url).await?;
+    let (service, clock) = service(config, store);
     let permission = permission(new.owner)?;
     let ends = |span| clock.now().saturating_add(span);
     let expires_at = new.expires_in.map(ends).transpose();
@@ -62,7 +64,9 @@ pub(super) async fn create(config: Config, new: New) -> Result<(), Failure> {
 
 pub(super) async fn revoke_all(config: Config, owner: &str) -> Result<(), Failure> {
     let owner = Owner::parse(owner)?;
-    let (service, _) = open(config).await?;
+    start_logging(&config);
+    let store = Store::open_existing(&config.database_url).await?;
+    let (service, _) = service(config, store);
     let count = service.delete_all(&permission(owner)?).await?;
     print(&match count {
         1 => "1 key deleted\n".to_owned(),
@@ -70,12 +74,10 @@ pub(super) async fn revoke_all(config: Config, owner: &str) -> Result<(), Failur
     })
 }
 
-async fn open(config: Config) -> Result<(Service, Arc<Clock>), Failure> {
-    start_logging(&config);
-    let store = Store::open(&config.database_url).await?;
+fn service(config: Config, store: Store) -> (Service, Arc<Clock>) {
     let clock = Arc::new(Clock::system());
     let service = Service::new(store, config.key_prefix, config.limits, clock.clone());
-    Ok((service, clock))
+    (service, clock)
 }
 
 fn permission(owner: Owner) -> Result<WriteKeys, Failure> {

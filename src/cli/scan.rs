@@ -55,7 +55,11 @@ pub(super) async fn scan(config: Config, paths: &[PathBuf], check: bool) -> Resu
         .flat_map(|path| WalkDir::new(path).sort_by_file_name())
     {
         let outcome = match entry {
-            Ok(entry) if entry.file_type().is_file() => {
+            // What is named is read whatever it is: a pipe, a link.
+            Ok(entry)
+                if entry.file_type().is_file()
+                    || (entry.depth() == 0 && !entry.path().is_dir()) =>
+            {
                 scan_file(entry.path(), &config.key_prefix, &mut places)
             }
             Ok(_) => Ok(()),
@@ -105,7 +109,7 @@ async fn live_keys(
     config: &Config,
     places: &[Place],
 ) -> Result<Vec<(Digest, Arc<LiveKey>)>, Failure> {
-    let store = Store::open(&config.database_url).await?;
+    let store = Store::open_existing(&config.database_url).await?;
     let now = Clock::system().now();
     let mut digests: Vec<Digest> = places.iter().map(|place| place.found.digest).collect();
     digests.sort_unstable();

@@ -15,7 +15,10 @@ use crate::key::model::KeyId;
 use crate::key::page::{DEFAULT_SIZE, MAX_SIZE, Page, PageRequest};
 use crate::key::service::Service;
 
-/// What a page costs: its size times what is asked of each item.
+/// What a question to the database costs, however little is asked.
+pub(super) const QUESTION: usize = 20;
+
+/// What a page costs: a question, and its size times what is asked of each item.
 pub(super) fn page_complexity(
     first: Option<i64>,
     last: Option<i64>,
@@ -23,7 +26,8 @@ pub(super) fn page_complexity(
 ) -> usize {
     let asked = first.or(last).and_then(|size| u32::try_from(size).ok());
     let size = asked.unwrap_or(DEFAULT_SIZE).clamp(1, MAX_SIZE);
-    usize::try_from(size).map_or(child_complexity, |size| size * child_complexity)
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    QUESTION.saturating_add(size.saturating_mul(child_complexity))
 }
 
 /// A page of API keys.
@@ -75,7 +79,7 @@ impl ApiKeyConnection {
 
     /// How many keys the whole list has, as far as the filter lets them pass. It costs a query of its own: leave it out where
     /// it is not shown.
-    #[graphql(complexity = 10)]
+    #[graphql(complexity = 50)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
         let service = ctx.data::<Arc<Service>>()?;
         Ok(service.count(&self.permission, &self.filter).await?)
@@ -166,7 +170,7 @@ impl ApiKeyEventConnection {
     }
 
     /// How many events the whole list has. It costs a query of its own: leave it out where it is not shown.
-    #[graphql(complexity = 10)]
+    #[graphql(complexity = 50)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
         let service = ctx.data::<Arc<Service>>()?;
         Ok(service.count_events(&self.permission, self.of).await?)

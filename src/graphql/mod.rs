@@ -32,7 +32,8 @@ pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 /// How deep a document may nest. The introspection query of graphql-js needs 15.
 const MAX_DEPTH: usize = 20;
 
-/// What a document may cost: a field costs 1, a page its size times its fields, a mutation 50. A page of 100 with
+/// What a document may cost: a field costs 1, a question to the database 20, a page its size times its fields besides, a count
+/// and a mutation 50. A page of 100 with
 /// both `edges` and `nodes` stays well below.
 const MAX_COMPLEXITY: usize = 10_000;
 

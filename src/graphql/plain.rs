@@ -81,8 +81,7 @@ fn collect(
     selected: &SelectionSet,
     fields: &mut IndexMap<Name, Value>,
 ) -> Option<()> {
-    let applies =
-        |on: &str| on == object.type_name() || object.interfaces().iter().any(|name| *name == on);
+    let applies = |on: &str| on == object.type_name() || object.interfaces().contains(&on);
     for selection in &selected.items {
         let (directives, on, selected) = match &selection.node {
             Selection::Field(field) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::connection::{ApiKeyConnection, ApiKeyEventConnection, page_complexity};
+use super::connection::{ApiKeyConnection, ApiKeyEventConnection, QUESTION, page_complexity};
 use super::event::ApiKeyEvent;
 use super::listing::{ApiKeyFilter, ApiKeyOrder};
 use super::types::{ApiKey, Node, Viewer};
@@ -30,6 +30,7 @@ impl Query {
     }
 
     /// Anything that has an id; null where there is nothing with this id, or it is not the caller's.
+    #[graphql(complexity = "QUESTION + child_complexity")]
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -46,6 +47,7 @@ impl Query {
     }
 
     /// One API key; null where there is no key with this id, or it is not the caller's.
+    #[graphql(complexity = "QUESTION + child_complexity")]
     async fn api_key(
         &self,
         ctx: &Context<'_>,

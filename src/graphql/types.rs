@@ -14,6 +14,7 @@ use super::event::ApiKeyEvent;
 use super::plain::{Held, Plain};
 use crate::auth::{Caller, Credential, ReadOwnKey};
 use crate::key::api_key as model;
+use crate::key::error::Error;
 use crate::key::list::OrderField;
 use crate::key::model::KeyId;
 use crate::key::page::PageRequest;
@@ -85,6 +86,10 @@ impl ApiKey {
             String,
         >,
     ) -> Result<ApiKeyEventConnection> {
+        if ctx.data::<Caller>()?.owner().as_str() != self.owner {
+            let problem = "this request acts for another owner than the key's, and sees that owner's events alone";
+            return Err(Error::Forbidden(problem.to_owned()).into());
+        }
         let by_id = OrderField::CreatedAt;
         let request = PageRequest::parse(by_id, first, after.as_deref(), last, before.as_deref())?;
         ApiKeyEventConnection::read(ctx, Some(self.key_id), request).await

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use poem::http::{HeaderMap, HeaderName, StatusCode, header};
 use poem::web::Data;
 use poem::{Request, Response, handler};
 
@@ -65,10 +65,11 @@ async fn check(request: &Request, app: &App) -> Result<Arc<LiveKey>, Refused> {
 /// The key in `Authorization: Bearer` or in the header for keys. Other schemes are somebody else's.
 fn presented_key<'a>(headers: &'a HeaderMap, key_header: &HeaderName) -> Result<&'a str, Refused> {
     // What is not UTF-8 is a wrong key.
-    let text = |value: &'a HeaderValue| str::from_utf8(value.as_bytes()).unwrap_or_default();
+    let text = |bytes: &'a [u8]| str::from_utf8(bytes).unwrap_or_default();
     let authorizations = headers.get_all(header::AUTHORIZATION).iter();
-    let bearers = authorizations.filter_map(|value| bearer_token(text(value)));
-    let mut presented = bearers.chain(headers.get_all(key_header).iter().map(text));
+    let bearers = authorizations.filter_map(|value| bearer_token(value.as_bytes()).map(text));
+    let keys = headers.get_all(key_header).iter();
+    let mut presented = bearers.chain(keys.map(|value| text(value.as_bytes())));
     match (presented.next(), presented.next()) {
         (None, _) => Err(Refused::Missing),
         (Some(key), None) => Ok(key),

@@ -66,7 +66,10 @@ pub(super) async fn introspect(request: &Request, body: Body, app: Data<&Arc<App
 
 async fn answer(request: &Request, body: Body, app: &App) -> Result<Option<Arc<LiveKey>>, Problem> {
     let caller = authenticate(request.headers(), app).await?;
-    let permission = caller.introspect_keys()?;
+    let permission = caller.introspect_keys().map_err(|error| Problem {
+        challenges: &["Bearer error=\"insufficient_scope\", scope=\"apikeys:introspect\""],
+        ..error.into()
+    })?;
     let token = token(request, body).await?;
     Ok(app.verifier.introspect(&permission, &token).await?)
 }
@@ -213,7 +216,7 @@ impl From<Error> for Problem {
         match error {
             Error::InvalidInput(invalid) => Self::of_request(invalid.message),
             Error::Forbidden(needed) => Self {
-                challenges: &["Bearer error=\"insufficient_scope\", scope=\"apikeys:introspect\""],
+                challenges: &["Bearer error=\"insufficient_scope\""],
                 ..problem(StatusCode::FORBIDDEN, "insufficient_scope", needed)
             },
             Error::Unavailable(_) => {

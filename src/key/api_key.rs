@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::model::{KeyId, Name, Owner};
 use super::scope::Scopes;
+use super::secret::Digest;
 
 /// A named identity that belongs to an owner. Programs prove that they hold it with a secret.
 #[derive(Debug, Clone)]
@@ -99,6 +100,18 @@ pub struct ApiKeyUpdate {
     pub disabled: Option<bool>,
 }
 
+impl ApiKeyUpdate {
+    /// Whether a key that ends then, and is paused or not, could do more or for longer after this.
+    pub fn gives_more(&self, expires_at: Option<Timestamp>, is_disabled: bool) -> bool {
+        let ends_later = match (self.expires_at, expires_at) {
+            (None, _) | (_, None) => false,
+            (Some(None), Some(_)) => true,
+            (Some(Some(new)), Some(old)) => new > old,
+        };
+        ends_later || (is_disabled && self.disabled == Some(false))
+    }
+}
+
 /// A key whose secret was presented and works: what a check of it tells.
 #[derive(Debug)]
 pub struct LiveKey {
@@ -110,6 +123,8 @@ pub struct LiveKey {
     pub name: Name,
     /// What it may do.
     pub scopes: Scopes,
+    /// The digest of the secret that was presented.
+    pub digest: Digest,
     /// When the secret was made, UTC.
     pub issued_at: Timestamp,
     /// When the secret or the key ends, whichever is first.

@@ -7,87 +7,77 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::error::chain;
 use super::secret::Digest;
 use crate::store::Store;
 
-/// How long a use is kept in memory alone.
-const INTERVAL: Duration = Duration::from_secs(3);
-/// How many secrets one statement writes at most: other writers wait for it.
+/// The time between two statements.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How many secrets one statement writes at most. With the interval it bounds what all of this costs the database: where
+/// more secrets are used, each waits longer for its turn.
 const AT_ONCE: usize = 2_000;
-/// From how many secrets on they are written at once.
-const MANY: usize = 20_000;
-/// How many secrets are kept. Where the database takes them no faster, the uses of others are not written down.
-const MOST: usize = 5 * MANY;
+/// How many secrets are kept at most. Where more are used before their turn, the uses of others are not written down.
+const MOST: usize = 100_000;
 
 /// The uses that the database does not know yet.
 pub struct LastUsed {
     store: Store,
     marks: Mutex<HashMap<Digest, Timestamp>>,
-    are_many: Notify,
 }
 
 impl LastUsed {
     /// Nothing was used yet.
     pub fn new(store: Store) -> Self {
-        Self {
-            store,
-            marks: Mutex::default(),
-            are_many: Notify::new(),
-        }
+        let marks = Mutex::default();
+        Self { store, marks }
     }
 
     /// Writes down that a secret was used. It waits for nothing and cannot fail.
     pub(super) fn mark(&self, digest: Digest, at: Timestamp) {
-        let count = {
-            let mut marks = self.marks();
-            merge(&mut marks, digest, at);
-            marks.len()
-        };
-        if count == MANY {
-            self.are_many.notify_one();
-        }
+        merge(&mut self.marks(), digest, at);
     }
 
-    /// Brings what was written down to the database, again and again, until the sender of `stopped` is gone, and then once more.
+    /// Brings what was written down to the database, one statement after the other, until the sender of `stopped` is gone, and
+    /// then all that is left.
     pub async fn keep_writing(self: Arc<Self>, mut stopped: watch::Receiver<()>) {
+        // Those whose turn it is. Whoever is used meanwhile waits for the next round, so that everyone has a turn.
+        let mut round = Vec::new();
         loop {
             let is_last = tokio::select! {
                 _ = stopped.changed() => true,
                 () = tokio::time::sleep(INTERVAL) => false,
-                () = self.are_many.notified() => false,
             };
-            self.write().await;
-            if is_last {
-                return;
+            loop {
+                if round.is_empty() {
+                    round.extend(std::mem::take(&mut *self.marks()));
+                }
+                let may_go_on = !round.is_empty() && self.write(&mut round).await;
+                match (is_last, may_go_on) {
+                    (true, true) => {}
+                    (true, false) => return,
+                    (false, _) => break,
+                }
             }
         }
     }
 
-    /// Brings what was written down to the database; where that is not possible, it is kept.
-    async fn write(&self) {
-        let marks = std::mem::take(&mut *self.marks());
-        if marks.is_empty() {
-            return;
-        }
-        let marks: Vec<(Digest, Timestamp)> = marks.into_iter().collect();
-        let mut rest = marks.as_slice();
-        while !rest.is_empty() {
-            let (first, later) = rest.split_at(rest.len().min(AT_ONCE));
-            if let Err(error) = self.store.secrets_set_last_used(first).await {
+    /// Writes some of them. `false` where that was not possible; then they are kept.
+    async fn write(&self, round: &mut Vec<(Digest, Timestamp)>) -> bool {
+        let first = round.len().saturating_sub(AT_ONCE);
+        match self.store.secrets_set_last_used(&round[first..]).await {
+            Ok(()) => {
+                round.truncate(first);
+                true
+            }
+            Err(error) => {
                 tracing::warn!(
                     cause = chain(&error),
                     "when keys were last used could not be written; it is tried again"
                 );
-                let mut newer = self.marks();
-                for (digest, at) in rest {
-                    merge(&mut newer, *digest, *at);
-                }
-                return;
+                false
             }
-            rest = later;
         }
     }
 

@@ -17,8 +17,18 @@ pub fn parse(text: &str) -> Result<SignedDuration, &'static str> {
     // A time that goes beyond the calendar from now on is a slip.
     Timestamp::now()
         .checked_add(duration)
-        .map_err(|_| "is longer than the calendar; leave it out for no end")?;
+        .map_err(|_| "is longer than the calendar")?;
     Ok(duration)
+}
+
+/// A span for people: in days where it is some.
+pub fn words(duration: SignedDuration) -> String {
+    const DAY: i64 = 24 * 60 * 60;
+    match (duration.as_secs(), duration.subsec_nanos()) {
+        (DAY, 0) => "1 day".to_owned(),
+        (seconds, 0) if seconds % DAY == 0 => format!("{} days", seconds / DAY),
+        _ => format!("{duration:#}"),
+    }
 }
 
 #[cfg(test)]

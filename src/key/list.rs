@@ -180,7 +180,13 @@ impl Cursor {
 impl Place {
     fn read(text: &str, field: OrderField) -> Option<Self> {
         let (word, value) = text.split_once(':')?;
-        let instant = || Timestamp::from_microsecond(value.parse().ok()?).ok();
+        // Nothing of ours lies beyond these, and not every database could be asked for it.
+        let is_ours = |at: &Timestamp| (NEVER_USED..=NEVER_EXPIRES).contains(at);
+        let instant = || {
+            Timestamp::from_microsecond(value.parse().ok()?)
+                .ok()
+                .filter(is_ours)
+        };
         match (field, word) {
             (OrderField::Name, "NAME") => {
                 let name = percent_decode_str(value).decode_utf8().ok()?;

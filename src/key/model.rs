@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::error::InvalidInput;
 
-/// The id of an API key, a UUID of version 7; it is a page's cursor as well.
+/// The id of an API key, a UUID of version 7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Uuid);
 

@@ -88,10 +88,15 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A page of `size` from what was read from its `end` on, with one more than the page has where there is more.
-    /// `has_beyond`: something lies on the other side of the cursor that it was counted from.
-    pub(crate) fn of(mut items: Vec<T>, size: u32, end: End, has_beyond: bool) -> Self {
-        let has_more = items.len() > size as usize;
+    /// A page of `size` from what was read from its `end` on. `has_more`: there is more than the page has; `has_beyond`: something
+    /// lies on the other side of the cursor that it was counted from.
+    pub(crate) fn of(
+        mut items: Vec<T>,
+        size: u32,
+        end: End,
+        has_more: bool,
+        has_beyond: bool,
+    ) -> Self {
         items.truncate(size as usize);
         let (has_next, has_previous) = match end {
             End::First => (has_more, has_beyond),

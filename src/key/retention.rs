@@ -14,6 +14,8 @@ use crate::store::Store;
 const BITE: i64 = 500;
 /// The pause between two bites.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The pause after one that did not come off.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// How often it is looked for what has grown old.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
@@ -37,10 +39,7 @@ impl Retention {
     /// Removes what is old, now and every hour, until the sender of `stopped` is gone.
     pub async fn keep_pruning(self, mut stopped: watch::Receiver<()>) {
         loop {
-            let pause = match self.prune().await {
-                true => PAUSE,
-                false => INTERVAL,
-            };
+            let pause = self.prune().await;
             tokio::select! {
                 _ = stopped.changed() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -48,22 +47,22 @@ impl Retention {
         }
     }
 
-    /// Takes a bite. Whether there may be more.
-    async fn prune(&self) -> bool {
+    /// Takes a bite. Gives the pause until the next.
+    async fn prune(&self) -> Duration {
         let now = self.clock.now();
         let oldest_kept = now.saturating_sub(self.kept_for).unwrap_or(Timestamp::MIN);
         match self.store.api_key_events_prune(oldest_kept, BITE).await {
-            Ok(0) => false,
+            Ok(0) => INTERVAL,
             Ok(count) => {
                 tracing::info!(count, "removed events that are older than they are kept");
-                true
+                PAUSE
             }
             Err(error) => {
                 tracing::warn!(
                     cause = chain(&error),
                     "old events could not be removed; it is tried again"
                 );
-                false
+                PAUSE_AFTER_FAILURE
             }
         }
     }

@@ -46,13 +46,10 @@ impl Scopes {
             if !scopes.iter().any(|scope| scope == text) {
                 scopes.push(text.to_owned());
             }
-        }
-        if scopes.len() > Self::MAX_COUNT {
-            return invalid(format!(
-                "`scopes` has {} different ones; the most is {}",
-                scopes.len(),
-                Self::MAX_COUNT
-            ));
+            if scopes.len() > Self::MAX_COUNT {
+                let most = Self::MAX_COUNT;
+                return invalid(format!("`scopes` has more than {most} different ones"));
+            }
         }
         Ok(Self(scopes))
     }

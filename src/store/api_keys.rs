@@ -51,7 +51,6 @@ pub enum Created {
 #[diesel(table_name = api_keys)]
 pub(super) struct ApiKeyRow {
     pub(super) id: DbUuid,
-    owner: String,
     pub(super) name: String,
     scopes: String,
     created_at: DbInstant,
@@ -61,12 +60,17 @@ pub(super) struct ApiKeyRow {
 }
 
 impl ApiKeyRow {
-    fn with_secrets(self, secrets: Vec<ApiKeySecret>, as_of: Timestamp) -> ApiKey {
+    pub(super) fn scopes(&self) -> Scopes {
+        Scopes::from_store(&self.scopes)
+    }
+
+    fn with_secrets(self, owner: Owner, secrets: Vec<ApiKeySecret>, as_of: Timestamp) -> ApiKey {
+        let scopes = self.scopes();
         ApiKey {
             id: self.id.0.into(),
-            owner: Owner::from_store(self.owner),
+            owner,
             name: Name::from_store(self.name),
-            scopes: Scopes::from_store(&self.scopes),
+            scopes,
             created_at: self.created_at.0,
             created_by: self.created_by,
             expires_at: self.expires_at.map(|at| at.0),
@@ -80,10 +84,9 @@ impl ApiKeyRow {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_key_secrets)]
 pub(super) struct SecretRow {
-    pub(super) digest: Vec<u8>,
     api_key_id: DbUuid,
     pub(super) hint: String,
-    created_at: DbInstant,
+    pub(super) created_at: DbInstant,
     pub(super) expires_at: Option<DbInstant>,
     pub(super) last_used_at: Option<DbInstant>,
 }
@@ -109,8 +112,9 @@ pub(super) fn secrets_of(rows: &[ApiKeyRow]) -> _ {
         .order(api_key_secrets::created_at.desc())
 }
 
-/// Gives each key its secrets.
+/// Gives each key of an owner its secrets. A key that has none was deleted since its row was read.
 pub(super) fn assemble(
+    owner: &Owner,
     rows: Vec<ApiKeyRow>,
     secrets: Vec<SecretRow>,
     as_of: Timestamp,
@@ -120,9 +124,9 @@ pub(super) fn assemble(
         let of_key = of_keys.entry(secret.api_key_id).or_default();
         of_key.push(secret.into());
     }
-    let keys = rows.into_iter().map(|row| {
-        let secrets = of_keys.remove(&row.id).unwrap_or_default();
-        row.with_secrets(secrets, as_of)
+    let keys = rows.into_iter().filter_map(|row| {
+        let secrets = of_keys.remove(&row.id)?;
+        Some(row.with_secrets(owner.clone(), secrets, as_of))
     });
     keys.collect()
 }
@@ -299,7 +303,7 @@ impl Store {
                     .await?;
                 let secrets = secrets_of(&rows).select(SecretRow::as_select());
                 let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                assemble(rows, secrets, now).pop()
+                assemble(&owner, rows, secrets, now).pop()
             }
         )
         .await
@@ -332,6 +336,7 @@ impl Store {
         let PageRequest { size, end, .. } = *request;
         let order = Ordered::from_end(order, end, owner);
         let by_id = ById::ascending(group());
+        let owner = owner.clone();
 
         on_both!(
             self,
@@ -363,7 +368,9 @@ impl Store {
                 };
                 let secrets = secrets_of(&rows).select(SecretRow::as_select());
                 let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                Page::of(assemble(rows, secrets, now), size, end, has_beyond)
+                let has_more = rows.len() > size as usize;
+                let keys = assemble(&owner, rows, secrets, now);
+                Page::of(keys, size, end, has_more, has_beyond)
             }
         )
         .await

@@ -15,6 +15,7 @@ use crate::key::api_key::{ApiKey, ApiKeySecret, ApiKeyUpdate};
 use crate::key::event::{Action, Actor, Change};
 use crate::key::model::{KeyId, Owner, fold};
 use crate::key::secret::Digest;
+use crate::key::service::AT_ONCE;
 
 /// All that is needed to change a key.
 pub struct ApiKeyChange {
@@ -24,6 +25,8 @@ pub struct ApiKeyChange {
     pub owner: Owner,
     /// What shall become different.
     pub update: ApiKeyUpdate,
+    /// Whether a key that has scopes of this service itself may be made to work longer.
+    pub may_give_more: bool,
     /// The id of the event.
     pub event_id: Uuid,
     /// Who changes it.
@@ -42,6 +45,8 @@ pub struct ApiKeyRotation {
     pub secret: ApiKeySecret,
     /// When the secret that was the newest ends.
     pub overlap_ends: Timestamp,
+    /// The secret that must be the newest, if one must.
+    pub presented: Option<Digest>,
     /// The id of the event.
     pub event_id: Uuid,
     /// Who does it.
@@ -77,7 +82,8 @@ impl ApiKeyRow {
 impl Store {
     /// Changes a key and leaves an `UPDATED` event that tells what became different, if anything did.
     ///
-    /// Gives the key as it is then; `None`, and nothing done, where the owner has no such key.
+    /// Gives the key as it is then; `None`, and nothing done, where the owner has no such key; [`Error::RolledBack`] where it would
+    /// work longer, and must not.
     pub async fn api_key_update(&self, change: ApiKeyChange) -> Result<Option<ApiKey>, Error> {
         let id = DbUuid(change.id.into());
         on_both!(
@@ -93,6 +99,11 @@ impl Store {
                     .get_results(conn)
                     .await?;
                 if let Some(row) = rows.as_mut_slice().first_mut() {
+                    let (end, is_disabled) = (row.expires_at, row.disabled_at.is_some());
+                    let gives_more = change.update.gives_more(end.map(|at| at.0), is_disabled);
+                    if gives_more && row.scopes().has_reserved() && !change.may_give_more {
+                        return QueryResult::Err(diesel::result::Error::RollbackTransaction);
+                    }
                     let changes = row.apply(&change.update, actor.at);
                     if !changes.is_empty() {
                         diesel::update(api_keys::table)
@@ -117,7 +128,7 @@ impl Store {
                 }
                 let secrets = secrets_of(&rows).select(SecretRow::as_select());
                 let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                QueryResult::Ok(assemble(rows, secrets, actor.at).pop())
+                QueryResult::Ok(assemble(owner, rows, secrets, actor.at).pop())
             }
         )
         .await
@@ -127,7 +138,8 @@ impl Store {
     /// not end before, and others end at once.
     ///
     /// Of the secrets that have ended, the database forgets all but the one that was used last, which tells when the key was.
-    /// Gives the key as it is then; `None`, and nothing done, where the owner has no such key.
+    /// Gives the key as it is then; `None`, and nothing done, where the owner has no such key; [`Error::RolledBack`] where the secret
+    /// that must be the newest is not.
     pub async fn api_key_rotate(&self, rotation: ApiKeyRotation) -> Result<Option<ApiKey>, Error> {
         let id = DbUuid(rotation.id.into());
         on_both!(
@@ -145,23 +157,29 @@ impl Store {
                 let Some(row) = rows.as_slice().first() else {
                     return QueryResult::Ok(None);
                 };
-                let old: Vec<SecretRow> = secrets_of(&rows)
-                    .select(SecretRow::as_select())
+                let old: Vec<(Vec<u8>, SecretRow)> = secrets_of(&rows)
+                    .select((api_key_secrets::digest, SecretRow::as_select()))
                     .load(conn)
                     .await?;
                 let newest = old.as_slice().first();
+                let newest_digest = newest.map(|(digest, _)| digest.as_slice());
+                let presented = rotation.presented.as_ref();
+                let presented = presented.map(|digest| digest.as_bytes().as_slice());
+                if presented.is_some() && presented != newest_digest {
+                    return QueryResult::Err(diesel::result::Error::RollbackTransaction);
+                }
                 let last_used = old
                     .iter()
-                    .max_by_key(|secret| secret.last_used_at.map(|at| at.0));
-                for secret in &old {
+                    .max_by_key(|(_, secret)| secret.last_used_at.map(|at| at.0));
+                for (digest, secret) in &old {
                     let this = api_key_secrets::table
-                        .filter(api_key_secrets::digest.eq(secret.digest.as_slice()));
-                    let is = |other: Option<&SecretRow>| {
-                        other.is_some_and(|other| other.digest == secret.digest)
+                        .filter(api_key_secrets::digest.eq(digest.as_slice()));
+                    let is = |other: Option<&(Vec<u8>, SecretRow)>| {
+                        other.is_some_and(|(other, _)| other == digest)
                     };
                     let end = match is(newest) {
                         true => rotation.overlap_ends,
-                        false => actor.at,
+                        false => AT_ONCE,
                     };
                     if !is(newest) && !is(last_used) {
                         diesel::delete(this).execute(conn).await?;
@@ -172,17 +190,26 @@ impl Store {
                             .await?;
                     }
                 }
+                // The newest is that of the latest time: another server's clock may be ahead.
+                let after_newest = newest.and_then(|(_, secret)| {
+                    let at = secret.created_at.0.as_microsecond() + 1;
+                    Timestamp::from_microsecond(at).ok()
+                });
+                let created_at = rotation
+                    .secret
+                    .created_at
+                    .max(after_newest.unwrap_or_default());
                 let secret_row = NewSecretRow {
                     digest: rotation.digest.as_bytes(),
                     api_key_id: id,
                     hint: &rotation.secret.hint,
-                    created_at: DbInstant(rotation.secret.created_at),
+                    created_at: DbInstant(created_at),
                 };
                 diesel::insert_into(api_key_secrets::table)
                     .values(&secret_row)
                     .execute(conn)
                     .await?;
-                let hint = newest.map(|secret| &secret.hint);
+                let hint = newest.map(|(_, secret)| &secret.hint);
                 let changes = Change::of("hint", hint, Some(&rotation.secret.hint), String::clone);
                 let changes: Vec<Change> = changes.into_iter().collect();
                 let key = (id, row.name.as_str(), owner);
@@ -194,7 +221,7 @@ impl Store {
                     .await?;
                 let secrets = secrets_of(&rows).select(SecretRow::as_select());
                 let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                QueryResult::Ok(assemble(rows, secrets, actor.at).pop())
+                QueryResult::Ok(assemble(owner, rows, secrets, actor.at).pop())
             }
         )
         .await
@@ -202,7 +229,8 @@ impl Store {
 
     /// Fills in the folded names that a migration left empty, or a server of an older version that still runs.
     pub(super) async fn api_keys_fold_names(&self) -> Result<(), Error> {
-        const AT_ONCE: i64 = 500;
+        // Few enough to be done in time, also where each statement takes its way through a network.
+        const BATCH: i64 = 100;
         loop {
             let count = on_both!(
                 self,
@@ -212,7 +240,8 @@ impl Store {
                     let unfolded: Vec<(DbUuid, String)> = api_keys::table
                         .filter(is_empty)
                         .select((api_keys::id, api_keys::name))
-                        .limit(AT_ONCE)
+                        .order(api_keys::id)
+                        .limit(BATCH)
                         .load(conn)
                         .await?;
                     for (id, name) in &unfolded {

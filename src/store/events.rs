@@ -133,8 +133,10 @@ impl Store {
                         .pop()
                         .is_some(),
                 };
+                let has_more = rows.len() > size as usize;
                 let events = rows.into_iter().map(EventRow::into_event);
-                Page::of(events.collect::<Result<_, _>>()?, size, end, has_beyond)
+                let events = events.collect::<Result<_, _>>()?;
+                Page::of(events, size, end, has_more, has_beyond)
             }
         )
         .await

@@ -40,6 +40,11 @@ impl Passes {
             now: DbInstant(now),
         }
     }
+
+    fn is_selective(&self) -> bool {
+        let texts = self.name_contains.is_some() || self.scope.is_some();
+        texts || self.status.is_some() || self.expires_before.is_some()
+    }
 }
 
 impl<DB> QueryFragment<DB> for Passes
@@ -49,6 +54,10 @@ where
     DbInstant: ToSql<SqlInstant, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if self.is_selective() {
+            // There are many such statements, and a connection would keep each for ever.
+            out.unsafe_to_cache_prepared();
+        }
         out.push_sql("(1 = 1");
         // What is replaced in a text is contained in it: literally, and the same on both databases.
         if let Some(text) = &self.name_contains {
@@ -177,6 +186,9 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("(1 = 1");
+        if !self.0.is_empty() {
+            out.unsafe_to_cache_prepared();
+        }
         for side in &self.0 {
             out.push_sql(match side.is_opposite {
                 true => " AND NOT (",

@@ -59,7 +59,7 @@ enum Backend {
 /// wrote in between, however long it would wait. The block is async, owns what it uses, may use `?` on Diesel's
 /// results and gives a `QueryResult`.
 ///
-/// The work is a task of its own and goes to its end when the caller goes away: a transaction that is dropped halfway
+/// The work goes to its end when the caller goes away, as a task of its own or on a thread of its own: a transaction that is dropped halfway
 /// would keep its locks for as long as its connection waits in the pool. A connection to PostgreSQL that does not
 /// answer in time is closed and not given back.
 macro_rules! on_both {
@@ -88,29 +88,33 @@ macro_rules! on_both {
                 Ok(diesel_async::AsyncConnection::transaction(connection, work).await?)
             })
     };
-    (@run $store:expr, sqlite: |$database:ident| $sqlite:expr, postgres: |$connection:ident| $postgres:expr) => {{
-        let backend = ::std::sync::Arc::clone(&$store.backend);
-        $crate::store::to_its_end(async move {
-            match &*backend {
+    (@run $store:expr, sqlite: |$database:ident| $sqlite:expr, postgres: |$connection:ident| $postgres:expr) => {
+        async {
+            match &*$store.backend {
+                // What has begun on its thread goes to its end.
                 $crate::store::Backend::Sqlite($database) => {
                     $database.check_file()?;
-                    $sqlite
+                    $crate::store::in_time($crate::store::DEADLINE, async move { $sqlite }).await?
                 }
                 $crate::store::Backend::Postgres(pool) => {
-                    let mut pooled = $crate::store::in_time($crate::store::CONNECTION_WAIT, pool.get()).await??;
-                    let work = async {
-                        let $connection = &mut *pooled;
-                        $postgres
-                    };
-                    let outcome = $crate::store::in_time($crate::store::DATABASE_WAIT, work).await;
-                    if outcome.is_err() {
-                        drop(::diesel_async::pooled_connection::deadpool::Object::take(pooled));
-                    }
-                    outcome?
+                    let pool = pool.clone();
+                    $crate::store::to_its_end(async move {
+                        let mut pooled = $crate::store::in_time($crate::store::CONNECTION_WAIT, pool.get()).await??;
+                        let work = async {
+                            let $connection = &mut *pooled;
+                            $postgres
+                        };
+                        let outcome = $crate::store::in_time($crate::store::DATABASE_WAIT, work).await;
+                        if outcome.is_err() {
+                            drop(::diesel_async::pooled_connection::deadpool::Object::take(pooled));
+                        }
+                        outcome?
+                    })
+                    .await
                 }
             }
-        })
-    }};
+        }
+    };
 }
 use on_both;
 
@@ -128,6 +132,17 @@ impl Store {
         };
         store.api_keys_fold_names().await?;
         Ok(store)
+    }
+
+    /// The same, for a database that must be there already: an empty one in its place would say that there are no keys.
+    pub async fn open_existing(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        match url {
+            DatabaseUrl::Sqlite(path) if !path.exists() => Err(OpenError::Unusable(format!(
+                "names {}, where there is no database",
+                path.display()
+            ))),
+            _ => Self::open(url).await,
+        }
     }
 
     /// Asks the database whether it can still read its tables.

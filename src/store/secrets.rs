@@ -41,6 +41,7 @@ impl LiveKeyRow {
             owner: Owner::from_store(self.owner),
             name: Name::from_store(self.name),
             scopes: Scopes::from_store(&self.scopes),
+            digest,
             issued_at: self.issued_at.0,
             expires_at: ends.into_iter().flatten().map(|end| end.0).min(),
         };
@@ -134,8 +135,8 @@ const SQLITE_SET_LAST_USED: &str = "\
     WHERE api_key_secrets.digest = used.digest
       AND (api_key_secrets.last_used_at IS NULL OR api_key_secrets.last_used_at < used.at)";
 
-/// A row that somebody else is changing is passed over rather than waited for: nobody waits in a circle, and what it
-/// gets instead was written by another server a moment ago.
+/// A row that somebody else is changing is passed over rather than waited for, so that nobody waits in a circle. Whoever it was,
+/// another server's uses or a rotation, the next use of the secret is told of.
 const POSTGRES_SET_LAST_USED: &str = "\
     WITH used AS (SELECT * FROM unnest($1, $2) AS used (digest, at)),
     free AS (

@@ -219,6 +219,17 @@ async fn fresh_id(test: &Test, owner: &str) -> String {
             "INSERT INTO api_keys ({columns}) VALUES ({values})"
         ))
         .await;
+    let digest = match test.database.kind() {
+        Kind::Sqlite => format!("x'{0}{0}'", id.simple()),
+        Kind::Postgres => format!("'\\x{0}{0}'", id.simple()),
+    };
+    let columns = "digest, api_key_id, hint, created_at";
+    let values = format!("{digest}, {value}, 'ak_seed…', {now}");
+    test.database
+        .execute(&format!(
+            "INSERT INTO api_key_secrets ({columns}) VALUES ({values})"
+        ))
+        .await;
     id.to_string()
 }
 

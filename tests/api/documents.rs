@@ -184,7 +184,7 @@ pub async fn a_page_is_the_same_however_it_is_resolved(test: Test) {
         // A directive, and a field that waits for the database, take the longer way.
         let longer = fields
             .replace("cursor ", "cursor @include(if: true) ")
-            .replace("{ ...Key }", "{ ...Key events { totalCount } }")
+            .replace("{ ...Key }", "{ ...Key events(first: 0) { nodes { id } } }")
             .replace("id }", "id @skip(if: false) }")
             .replace("{ name }", "{ name @include(if: true) }");
         let read = async |fields: &str| {

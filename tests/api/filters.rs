@@ -147,6 +147,10 @@ pub async fn each_filter_lets_pass_what_it_says(test: Test) {
         (json!({"scope": ""}), "scope"),
         (json!({"scope": "\u{0}"}), "scope"),
         (json!({"expiresBefore": "x"}), "expiresBefore"),
+        (
+            json!({"expiresBefore": "-009999-06-01T00:00:00Z"}),
+            "expiresBefore",
+        ),
         (json!({"status": "GONE"}), "status"),
     ] {
         let query = "query($filter: ApiKeyFilter) { apiKeys(filter: $filter) { totalCount } }";
@@ -269,6 +273,19 @@ pub async fn every_order_meets_each_key_once(test: Test) {
                 }
             }
         }
+    }
+    for cursor in [
+        "EXPIRES_AT:-370000000000000000",
+        "EXPIRES_AT:900000000000000000",
+        "LAST_USED_AT:-1",
+    ] {
+        let field = cursor.split(':').next().unwrap();
+        let query = format!(
+            "query($after: String) {{ apiKeys(after: $after, orderBy: {{field: {field}, direction: ASC}}) {{ totalCount }} }}"
+        );
+        let after = format!("{cursor}:{}", ids[0]);
+        let answer = client.graphql(&query, json!({"after": after})).await;
+        assert_eq!(answer.error(), ("BAD_USER_INPUT", Some("after")), "{after}");
     }
     // A cursor is of one order.
     let by_name = client.data("{ apiKeys(first: 1, orderBy: {field: NAME, direction: ASC}) { pageInfo { endCursor } } }", json!({})).await;

@@ -145,6 +145,35 @@ pub async fn a_scan_finds_secrets_and_tells_which_are_live(test: Test) {
     assert!(missing.stderr.contains("nowhere"), "{}", missing.stderr);
     assert_eq!(test.run(&["scan"], &[]).await.code, Some(2));
 
+    // What is named is read, also through a link or a pipe; and no empty database answers in place of a missing one.
+    let link = test
+        .run(&["scan", &format!("{repository}/link")], &offline)
+        .await;
+    assert_eq!(
+        (link.code, link.stdout.lines().count()),
+        (Some(1), 2),
+        "{}",
+        link.stderr
+    );
+    let missing = [("DATABASE_URL", "sqlite://missing.db")];
+    for arguments in [
+        vec!["scan", "--check", repository],
+        vec!["revoke", "--owner", "local", "--all"],
+    ] {
+        let refused = test.run(&arguments, &missing).await;
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (Some(2), ""),
+            "{arguments:?}"
+        );
+        assert!(
+            refused.stderr.contains("DATABASE_URL names"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert!(!test.folder().join("missing.db").exists());
+
     // The rule finds what is a secret, in the words of the other scanner.
     let rule = test.run(&["scan", "--rule", "gitleaks"], &offline).await;
     assert_eq!(rule.code, Some(0));

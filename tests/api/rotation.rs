@@ -214,6 +214,50 @@ pub async fn a_key_may_rotate_itself_and_nobody_gains_by_rotating(test: Test) {
     let powerful_id = test.id_of(&powerful).await;
     let (_, api_key) = rotated(&client(&powerful), &powerful_id, 0).await;
     assert_eq!(api_key["scopes"], json!(["apikeys:act-as"]));
+
+    // Whoever has the old secret does not take the key from those who have the new one.
+    let (newer, _) = rotated(&client(&by_manager), &plain_id, 3600).await;
+    let by_old = rotate(&client(&by_manager), json!({"id": plain_id})).await;
+    assert_eq!(by_old.code(), "FORBIDDEN", "{}", by_old.body);
+    assert_eq!(
+        (
+            status(&server, &by_manager).await,
+            status(&server, &newer).await
+        ),
+        (200, 200)
+    );
+
+    // Nor does anybody who may not grant scopes of this service let a key that has them work longer.
+    let end = "2090-01-01T00:00:00Z";
+    for (by, input, code) in [
+        (&manager, json!({"expiresAt": end}), "(no code)"),
+        (&manager, json!({"expiresAt": null}), "FORBIDDEN"),
+        (
+            &manager,
+            json!({"expiresAt": "2095-01-01T00:00:00Z"}),
+            "FORBIDDEN",
+        ),
+        (
+            &manager,
+            json!({"expiresAt": "2089-01-01T00:00:00Z", "name": "x"}),
+            "(no code)",
+        ),
+        (&manager, json!({"disabled": true}), "(no code)"),
+        (&manager, json!({"disabled": null}), "FORBIDDEN"),
+        (
+            &manager,
+            json!({"disabled": true, "name": "y"}),
+            "(no code)",
+        ),
+    ] {
+        let mut input = input;
+        input["id"] = json!(powerful_id);
+        let answer = crate::changes::update(&client(by), input.clone()).await;
+        assert_eq!(answer.code(), code, "{input}: {}", answer.body);
+    }
+    let still = "api_keys WHERE name = 'y' AND disabled_at IS NOT NULL AND expires_at IS NOT NULL";
+    assert_eq!(test.database.count(still).await, 1);
+
     let event = format!(
         "api_key_events WHERE action = 'ROTATED' AND credential = 'API_KEY' AND actor = '{powerful_id}'"
     );

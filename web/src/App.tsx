@@ -1,19 +1,25 @@
-import { ActionIcon, Button, Container, Group, MantineProvider, Text, Tooltip, createTheme, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Anchor, Button, Container, Group, MantineProvider, Menu, Text, Tooltip, createTheme, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { IconKey, IconMoon, IconSun } from "@tabler/icons-react";
 import { Provider, useQuery } from "urql";
-import { Link, Redirect, Route, Switch } from "wouter";
+import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 
 import { client } from "./client";
 import { ViewerDocument } from "./generated";
 import { useSession } from "./hooks";
 import { ApiKeysPage } from "./pages/ApiKeysPage";
+import { EventsPage } from "./pages/EventsPage";
 import { NewApiKeyPage } from "./pages/NewApiKeyPage";
 import { SignInPage } from "./pages/SignInPage";
 import { signOut, type Session } from "./session";
 
+// What opens over the page belongs to a landmark of it, for who goes from one to the next.
+const inMain = { defaultProps: { portalProps: { target: "main" } } };
+
 const theme = createTheme({
   primaryShade: 8,
   cursorType: "pointer",
+  respectReducedMotion: true,
+  components: { Menu: Menu.extend(inMain), Tooltip: Tooltip.extend(inMain) },
 });
 
 export function App() {
@@ -35,6 +41,7 @@ function Routes() {
     <Switch>
       <Route path="/" component={ApiKeysPage} />
       <Route path="/new" component={NewApiKeyPage} />
+      <Route path="/events" component={EventsPage} />
       <Route>
         <Redirect to="/" replace />
       </Route>
@@ -46,16 +53,24 @@ function Header({ session }: { session: Session }) {
   const isOpen = session.kind === "open";
   const [{ data: answer, error }] = useQuery({ query: ViewerDocument, requestPolicy: "cache-and-network", pause: !isOpen });
   const data = isOpen && !error ? answer : undefined;
+  const [location] = useLocation();
   return (
     <Container component="header" size="md" py="sm">
       <Group justify="space-between" wrap="nowrap">
-        <Link href="/" style={{ color: "inherit", textDecoration: "none" }}>
-          <Group gap="xs" wrap="nowrap">
-            <IconKey size={20} aria-hidden />
-            <Text fw={600}>apikeys</Text>
-          </Group>
-        </Link>
-        <Group gap="xs" wrap="nowrap">
+        <Group gap="md" wrap="nowrap">
+          <Link href="/" style={{ color: "inherit", textDecoration: "none" }}>
+            <Group gap="xs" wrap="nowrap">
+              <IconKey size={20} aria-hidden />
+              <Text fw={600}>apikeys</Text>
+            </Group>
+          </Link>
+          {isOpen && (
+            <Anchor component={Link} href="/events" size="sm" c="dimmed" aria-current={location === "/events" ? "page" : undefined}>
+              Activity
+            </Anchor>
+          )}
+        </Group>
+        <Group gap="xs" wrap="nowrap" miw={0} justify="flex-end">
           {data && (
             <Text size="sm" c="dimmed" truncate maw={180} title={`Keys of ${data.viewer.owner}`}>
               {data.viewer.owner}

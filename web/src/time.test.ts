@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { relativeTime } from "./time";
+import { relativeTime, timeLeft } from "./time";
 
 const now = new Date("2026-11-24T12:00:00Z");
 
@@ -18,4 +18,17 @@ test.each([
   ["2026-11-26T12:00:00Z", "in 2 days"],
 ])("%s is %s", (at, expected) => {
   expect(relativeTime(new Date(at), now, "en")).toBe(expected);
+});
+
+test.each([
+  ["2026-11-24T12:00:10Z", "in 1 minute"],
+  ["2026-11-24T12:29:00Z", "in 29 minutes"],
+  ["2026-11-24T12:59:50Z", "in 1 hour"],
+  ["2026-11-25T11:59:00Z", "in 24 hours"],
+  ["2026-12-24T11:59:00Z", "in 30 days"],
+  ["2027-02-22T11:59:00Z", "in 3 months"],
+  ["2027-11-24T11:59:00Z", "in 12 months"],
+  ["2036-11-24T11:59:00Z", "in 10 years"],
+])("until %s it is %s", (end, expected) => {
+  expect(timeLeft(new Date(end), now, "en")).toBe(expected);
 });

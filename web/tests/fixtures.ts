@@ -137,6 +137,36 @@ export async function createByHand(page: Page, name: string): Promise<string> {
   return page.getByLabel("Key", { exact: true }).inputValue();
 }
 
+/** A key that was made over the API. */
+export interface Made {
+  id: string;
+  secret: string;
+}
+
+/** Creates a key over the API; `input` is what stands beside the name, as GraphQL. */
+export async function createByApi(server: Server, name: string, input = ""): Promise<Made> {
+  const data = await server.graphql(`mutation { createApiKey(input: {name: "${name}" ${input}}) { secret apiKey { id } } }`);
+  const { secret, apiKey } = (data as { createApiKey: { secret: string; apiKey: { id: string } } }).createApiKey;
+  return { id: apiKey.id, secret };
+}
+
+/** What the API says of a key. */
+export async function apiKeyOf(server: Server, id: string): Promise<Record<string, unknown>> {
+  const data = await server.graphql(`{ apiKey(id: "${id}") { name status expiresAt lastUsedAt scopes secrets { hint expiresAt } } }`);
+  return data["apiKey"] as Record<string, unknown>;
+}
+
+/** Chooses from the menu of a key's row. */
+export async function choose(page: Page, name: string, item: string): Promise<void> {
+  await page.getByRole("button", { name: `More for the key ${name}`, exact: true }).click();
+  await page.getByRole("menuitem", { name: item }).click();
+}
+
+/** What all the fields of a page hold. */
+export async function fieldValues(page: Page): Promise<string[]> {
+  return page.locator("input").evaluateAll((inputs) => inputs.map((input) => (input as HTMLInputElement).value));
+}
+
 /** All that a page could leave behind in the browser, as one text; and how many databases and caches it made. */
 export async function traces(page: Page): Promise<{ text: string; stores: number }> {
   const where = await page.evaluate(async () => ({

@@ -145,10 +145,13 @@ impl Oidc {
         if text("iss")? != self.settings.issuer.as_str() {
             return Err(invalid("another issuer made it"));
         }
-        let claim = &self.settings.owner_claim;
-        let owner = Owner::parse(text(claim)?)
-            .map_err(|error| invalid(format!("the claim `{claim}` cannot be an owner: {error}")))?;
-        let subject = text("sub")?.to_owned();
+        // What the record keeps of people is bounded as owners are.
+        let parse = |claim: &str| {
+            Owner::parse(text(claim)?)
+                .map_err(|error| invalid(format!("the claim `{claim}` cannot be used: {error}")))
+        };
+        let owner = parse(&self.settings.owner_claim)?;
+        let subject = parse("sub")?.as_str().to_owned();
         Ok(Person { owner, subject })
     }
 }

@@ -1,23 +1,27 @@
 //! What can be changed of a key: its name, its end, its pause, and its secret.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::auth::{RotateKey, WriteKeys};
 use crate::key::api_key::{ApiKey, ApiKeySecret, ApiKeyStatus, ApiKeyUpdate};
 use crate::key::error::{Error, InvalidInput};
 use crate::key::model::KeyId;
 use crate::key::secret::Secret;
-use crate::store::{ApiKeyChange, ApiKeyRotation};
+use crate::store::{self, ApiKeyChange, ApiKeyRotation};
 
 use super::{KeyWithSecret, Service};
 
 /// The longest that two secrets of a key work side by side.
 pub const MAX_OVERLAP: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// When a secret ends that ends at once: in the past on every server's clock.
+pub(crate) const AT_ONCE: Timestamp = Timestamp::UNIX_EPOCH;
+
 impl Service {
     /// Changes a key. A key that is paused is refused everywhere from when this returns.
     ///
-    /// [`Error::NotFound`] where the owner has no such key. What changes nothing leaves no event.
+    /// [`Error::NotFound`] where the owner has no such key. What changes nothing leaves no event. To let a key that has scopes of
+    /// this service itself work longer is to grant them, and [`Error::Forbidden`] to those who may not.
     pub async fn update(
         &self,
         permission: &WriteKeys,
@@ -28,15 +32,24 @@ impl Service {
         if let Some(end) = update.expires_at {
             self.check_end(end, actor.at)?;
         }
+        let may_give_more = permission.caller().may_grant_reserved_scopes();
         let change = ApiKeyChange {
             id,
             owner: permission.caller().owner().clone(),
             update,
+            may_give_more,
             event_id: self.clock.id(actor.at),
             actor,
         };
-        let changed = self.store.api_key_update(change).await?;
-        changed.ok_or(Error::NotFound)
+        match self.store.api_key_update(change).await {
+            Ok(changed) => changed.ok_or(Error::NotFound),
+            Err(store::Error::RolledBack) => Err(Error::Forbidden(
+                "a key that has scopes that start with `apikeys:` is given a later end, or taken up again, on the command \
+                 line or by the local operator; it can be paused, or end earlier"
+                    .to_owned(),
+            )),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Gives a key a new secret. The one that it had works on for `overlap`, and any older one ends at once.
@@ -64,13 +77,17 @@ impl Service {
             .api_key_find(caller.owner(), id, actor.at)
             .await?;
         let api_key = found.ok_or(Error::NotFound)?;
-        let may_see_secret = permission.is_own() || caller.may_grant_reserved_scopes();
+        let may_see_secret = permission.presented().is_some() || caller.may_grant_reserved_scopes();
         if api_key.scopes.has_reserved() && !may_see_secret {
             let needed = "a key that has scopes that start with `apikeys:` is rotated by itself, on the command line, or by the local operator";
             return Err(Error::Forbidden(needed.to_owned()));
         }
         if api_key.status() == ApiKeyStatus::Expired {
             let problem = "`id` is of a key that has expired; give it a later `expiresAt` first, or make another";
+            return Err(InvalidInput::new("id", problem).into());
+        }
+        if self.check_end(api_key.expires_at, actor.at).is_err() {
+            let problem = "`id` is of a key that may live longer than keys may now; give it an `expiresAt` first";
             return Err(InvalidInput::new("id", problem).into());
         }
         let secret = Secret::generate(&self.prefix)?;
@@ -84,12 +101,25 @@ impl Service {
                 expires_at: None,
                 last_used_at: None,
             },
-            overlap_ends: actor.at.saturating_add(overlap).unwrap_or(actor.at),
+            overlap_ends: match overlap.is_zero() {
+                true => AT_ONCE,
+                false => actor.at.saturating_add(overlap).unwrap_or(AT_ONCE),
+            },
+            presented: permission.presented(),
             event_id: self.clock.id(actor.at),
             actor,
         };
-        let rotated = self.store.api_key_rotate(rotation).await?;
-        let api_key = rotated.ok_or(Error::NotFound)?;
-        Ok(KeyWithSecret { api_key, secret })
+        match self.store.api_key_rotate(rotation).await {
+            Ok(rotated) => {
+                let api_key = rotated.ok_or(Error::NotFound)?;
+                Ok(KeyWithSecret { api_key, secret })
+            }
+            // Whoever has an old secret must not take the key from those who have the new one.
+            Err(store::Error::RolledBack) => Err(Error::Forbidden(
+                "the secret that you presented was replaced; the newest one rotates the key"
+                    .to_owned(),
+            )),
+            Err(error) => Err(error.into()),
+        }
     }
 }

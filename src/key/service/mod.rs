@@ -15,10 +15,12 @@ use super::api_key::{ApiKey, ApiKeySecret};
 use super::clock::Clock;
 use super::error::{Error, InvalidInput};
 use super::event::Actor;
+use super::lifetime;
 use super::model::{KeyId, Name};
 use super::scope::Scopes;
 use super::secret::{Prefix, RandomUnavailable, Secret};
 
+pub(crate) use change::AT_ONCE;
 pub use change::MAX_OVERLAP;
 
 /// The rules for API keys, over a store.
@@ -193,13 +195,14 @@ impl Service {
             return Ok(());
         };
         let latest = now.saturating_add(most).unwrap_or(Timestamp::MAX);
+        let most = lifetime::words(most);
         match expires_at {
             Some(end) if end <= latest => Ok(()),
             Some(_) => invalid(format!(
-                "`expiresAt` is too late; keys end after {most:#} at the latest, which is {latest:.0}"
+                "`expiresAt` is too late; keys end after {most} at the latest, which is {latest:.0}"
             )),
             None => invalid(format!(
-                "`expiresAt` is missing; keys must end, after {most:#} at the latest, which is {latest:.0}"
+                "`expiresAt` is missing; keys must end, after {most} at the latest, which is {latest:.0}"
             )),
         }
     }

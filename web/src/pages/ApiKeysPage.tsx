@@ -1,75 +1,116 @@
-import { ActionIcon, Box, Button, Code, Group, Paper, Skeleton, Stack, Table, Text, Title, Tooltip } from "@mantine/core";
-import { IconChevronLeft, IconChevronRight, IconPlus, IconTrash } from "@tabler/icons-react";
-import { useEffect, useRef, useState } from "react";
-import { useQuery } from "urql";
+import { Button, Group, Stack, Text, Title } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { IconPlus } from "@tabler/icons-react";
+import { useEffect, useState } from "react";
+import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
 
-import { aboutKeys, problemOf } from "../client";
-import { DeleteApiKeyDialog, type Doomed } from "../components/DeleteApiKeyDialog";
+import { aboutKeys, problemOf, type Problem } from "../client";
+import { ApiKeyDialogs } from "../components/ApiKeyDialogs";
+import type { ApiKeyActions } from "../components/ApiKeyMenu";
+import { ApiKeyTable } from "../components/ApiKeyTable";
+import { goneMessage } from "../components/Dialog";
+import { ListTools } from "../components/ListTools";
+import { Loading, Nothing, NothingMatches } from "../components/Notices";
+import { Pager } from "../components/Pager";
 import { ProblemNotice } from "../components/ProblemNotice";
-import { ApiKeysDocument, ViewerDocument, type ApiKeysQuery, type ApiKeysQueryVariables } from "../generated";
-import { useNow, usePageHeading, useSession } from "../hooks";
-import { exactTime, relativeTime } from "../time";
+import { SelectionBar } from "../components/SelectionBar";
+import { useDialogs } from "../dialogs";
+import { ApiKeysDocument, UpdateApiKeyDocument, ViewerDocument, type ApiKeyRowFragment } from "../generated";
+import { usePageHeading, useSessionEnd } from "../hooks";
+import { EVERYTHING, isFiltered, ORDERS, variablesOf, type Listing } from "../listing";
+import { counted, FIRST_PAGE, type PageRange } from "../paging";
 
-const PAGE_SIZE = 20;
-const FIRST_PAGE: ApiKeysQueryVariables = { first: PAGE_SIZE };
-
-type ApiKey = ApiKeysQuery["apiKeys"]["edges"][number]["node"];
+const NONE: ReadonlySet<string> = new Set();
 
 /** The list of access tokens. */
 export function ApiKeysPage() {
-  const [variables, setVariables] = useState(FIRST_PAGE);
-  const [doomed, setDoomed] = useState<Doomed>();
-  const [message, setMessage] = useState("");
+  const client = useClient();
   const heading = usePageHeading();
-  // Where the focus goes when the dialog is gone: to the button that opened it, or to the heading where that is gone.
-  const opener = useRef<HTMLElement>(null);
-  const now = useNow();
+  const dialogs = useDialogs(heading);
+  const [typed, setTyped] = useState(EVERYTHING);
+  const [search] = useDebouncedValue(typed.search, 300);
+  const listing = { ...typed, search };
+  const [range, setRange] = useState(FIRST_PAGE);
+  const [selected, setSelected] = useState(NONE);
+  const [message, setMessage] = useState("");
+  const [notPaused, setNotPaused] = useState<{ apiKey: ApiKeyRowFragment; problem: Problem }>();
   const [, refreshViewer] = useQuery({ query: ViewerDocument, pause: true });
   const [{ data, error, fetching, stale }, refresh] = useQuery({
     query: ApiKeysDocument,
-    variables,
+    variables: variablesOf(listing, range),
     requestPolicy: "cache-and-network",
     context: aboutKeys,
   });
   const page = data?.apiKeys;
+  const apiKeys = page?.edges.map(({ node }) => node) ?? [];
+  const chosen = apiKeys.filter(({ id }) => selected.has(id));
   const retry = () => {
     refresh({ requestPolicy: "network-only" });
     refreshViewer({ requestPolicy: "network-only" });
   };
+  useSessionEnd(retry);
 
-  // The token has run out: what comes without one says so at once, rather than at the next click.
-  const session = useSession();
-  const hasEnded = session.kind === "open" && session.hasEnded;
-  useEffect(() => {
-    if (hasEnded) {
-      retry();
-    }
-  }, [hasEnded]);
+  // What is selected is on the screen.
+  const go = (next: PageRange) => {
+    setRange(next);
+    setSelected(NONE);
+  };
+  // Cursors belong to one order: another list begins with its first page.
+  const list = (next: Listing) => {
+    setTyped(next);
+    go(FIRST_PAGE);
+  };
 
   // The last key of the last page was deleted: there is nothing to see here any more.
   const isBeyondTheEnd = page !== undefined && page.edges.length === 0 && page.totalCount > 0;
   useEffect(() => {
     if (isBeyondTheEnd) {
-      setVariables(FIRST_PAGE);
+      setRange(FIRST_PAGE);
     }
   }, [isBeyondTheEnd]);
 
-  const close = (deleted: boolean) => {
-    if (deleted && doomed) {
-      setMessage(`The key “${doomed.name}” was deleted.`);
-      opener.current = null;
-      refresh({ requestPolicy: "network-only" });
-    }
-    setDoomed(undefined);
-  };
-  const open = (apiKey: ApiKey) => {
+  const open: typeof dialogs.open = (dialog, opener) => {
     setMessage("");
-    opener.current = document.activeElement instanceof HTMLElement ? document.activeElement : null;
-    setDoomed({ id: apiKey.id, name: apiKey.name });
+    setNotPaused(undefined);
+    dialogs.open(dialog, opener);
   };
-  const left = () => (opener.current ?? heading.current)?.focus();
+  const finish = (done: string) => {
+    setMessage(done);
+    refresh({ requestPolicy: "network-only" });
+  };
+  const close = (done?: string, isGone = false) => {
+    if (done !== undefined) {
+      finish(done);
+    }
+    dialogs.close(isGone);
+  };
+  const pause = async (apiKey: ApiKeyRowFragment) => {
+    setMessage("");
+    setNotPaused(undefined);
+    const disabled = apiKey.status !== "DISABLED";
+    const { error } = await client.mutation(UpdateApiKeyDocument, { input: { id: apiKey.id, disabled } });
+    const problem = error && problemOf(error);
+    if (problem?.kind === "not-found") {
+      finish(goneMessage(apiKey.name));
+      heading.current?.focus();
+    } else if (problem) {
+      setNotPaused({ apiKey, problem });
+    } else {
+      setMessage(disabled ? `The key “${apiKey.name}” is paused: it does not work until you resume it.` : `The key “${apiKey.name}” works again.`);
+    }
+  };
+  const actions: ApiKeyActions = {
+    details: (apiKey, opener) => open({ kind: "details", apiKey }, opener),
+    edit: (apiKey, opener) => open({ kind: "edit", apiKey }, opener),
+    rotate: (apiKey, opener) => open({ kind: "rotate", apiKey }, opener),
+    remove: (apiKey, opener) => open({ kind: "delete", apiKeys: [apiKey] }, opener),
+    pause: (apiKey) => void pause(apiKey),
+  };
 
+  // Until its answer is here, a list shows what the one before had.
+  const isEmpty = page !== undefined && page.totalCount === 0 && !fetching;
+  const hasTools = isFiltered(listing) || (page !== undefined && (page.totalCount > 0 || fetching));
   return (
     <Stack gap="md">
       <title>Access Tokens</title>
@@ -84,134 +125,52 @@ export function ApiKeysPage() {
       <Text c="dimmed" size="sm">
         Programs use these keys to act in your name. A key’s value is shown once, when it is made.
       </Text>
-      <Text role="status" size="sm" className={message === "" ? "visually-hidden" : undefined}>
+      <Text role="status" size="sm" className={message === "" ? "visually-hidden" : undefined} style={{ overflowWrap: "anywhere" }}>
         {message}
       </Text>
+      {notPaused && <ProblemNotice problem={notPaused.problem} retry={() => void pause(notPaused.apiKey)} busy={false} />}
+      {hasTools && <ListTools listing={typed} change={list} />}
       {error && <ProblemNotice problem={problemOf(error)} retry={retry} busy={fetching || stale} />}
-      {!page && !error && <Loading />}
-      {page && page.totalCount === 0 && !error && <Empty />}
-      {page && page.edges.length > 0 && (
+      {!error && !isEmpty && apiKeys.length === 0 && <Loading label="Loading your access tokens" />}
+      {isEmpty && !error && (isFiltered(listing) ? <NothingMatches clear={() => list(EVERYTHING)} /> : <Empty />)}
+      {chosen.length > 0 && (
+        <SelectionBar
+          count={chosen.length}
+          clear={() => setSelected(NONE)}
+          remove={(opener) => open({ kind: "delete", apiKeys: chosen }, opener)}
+        />
+      )}
+      {page && apiKeys.length > 0 && (
         <>
-          <Paper withBorder radius="md" style={{ overflow: "hidden" }}>
-            <Table verticalSpacing="sm" horizontalSpacing="md" highlightOnHover aria-busy={fetching || stale}>
-              <Table.Caption style={{ captionSide: "top" }} className="visually-hidden">
-                Your access tokens, newest first
-              </Table.Caption>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>Name</Table.Th>
-                  <Table.Th visibleFrom="xs">Key</Table.Th>
-                  <Table.Th>Created</Table.Th>
-                  <Table.Th w={1}>
-                    <span className="visually-hidden">Actions</span>
-                  </Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {page.edges.map(({ node }) => (
-                  <Row key={node.id} apiKey={node} now={now} remove={() => open(node)} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Paper>
-          <Pager page={page} go={setVariables} />
+          <ApiKeyTable
+            apiKeys={apiKeys}
+            order={ORDERS[listing.order].label}
+            isBusy={fetching || stale}
+            selection={{ ids: selected, change: setSelected }}
+            actions={actions}
+          />
+          <Pager
+            pageInfo={page.pageInfo}
+            count={counted(page.totalCount, "key", "keys")}
+            go={go}
+            words={listing.order === "newest" ? ["Newer", "Older"] : ["Previous", "Next"]}
+          />
         </>
       )}
-      <DeleteApiKeyDialog doomed={doomed} close={close} left={left} />
+      <ApiKeyDialogs dialogs={dialogs} close={close} />
     </Stack>
-  );
-}
-
-function Row({ apiKey, now, remove }: { apiKey: ApiKey; now: Date; remove: () => void }) {
-  const createdAt = new Date(apiKey.createdAt);
-  return (
-    <Table.Tr>
-      <Table.Td style={{ overflowWrap: "anywhere" }}>
-        <Text fw={500} size="sm">
-          {apiKey.name}
-        </Text>
-        <Box hiddenFrom="xs">
-          <Code>{apiKey.hint}</Code>
-        </Box>
-      </Table.Td>
-      <Table.Td visibleFrom="xs">
-        <Code>{apiKey.hint}</Code>
-      </Table.Td>
-      <Table.Td>
-        <Tooltip label={exactTime(createdAt)} events={{ hover: true, focus: false, touch: true }}>
-          <Text component="time" dateTime={apiKey.createdAt} size="sm" style={{ whiteSpace: "nowrap" }}>
-            {relativeTime(createdAt, now)}
-          </Text>
-        </Tooltip>
-        <span className="visually-hidden">{exactTime(createdAt)}</span>
-      </Table.Td>
-      <Table.Td>
-        <Tooltip label="Delete">
-          <ActionIcon variant="subtle" color="red" size="lg" aria-label={`Delete the key ${apiKey.name}`} onClick={remove}>
-            <IconTrash size={18} aria-hidden />
-          </ActionIcon>
-        </Tooltip>
-      </Table.Td>
-    </Table.Tr>
-  );
-}
-
-function Pager({ page, go }: { page: ApiKeysQuery["apiKeys"]; go: (variables: ApiKeysQueryVariables) => void }) {
-  const { hasNextPage, hasPreviousPage, startCursor, endCursor } = page.pageInfo;
-  const count = page.totalCount === 1 ? "1 key" : `${page.totalCount.toLocaleString()} keys`;
-  return (
-    <Group justify="space-between">
-      <Text size="sm" c="dimmed">
-        {count}
-      </Text>
-      {(hasNextPage || hasPreviousPage) && (
-        <Group component="nav" gap="xs" aria-label="Pages">
-          <Button
-            variant="default"
-            size="xs"
-            disabled={!hasPreviousPage}
-            leftSection={<IconChevronLeft size={14} aria-hidden />}
-            onClick={() => go({ last: PAGE_SIZE, before: startCursor })}
-          >
-            Newer
-          </Button>
-          <Button
-            variant="default"
-            size="xs"
-            disabled={!hasNextPage}
-            rightSection={<IconChevronRight size={14} aria-hidden />}
-            onClick={() => go({ first: PAGE_SIZE, after: endCursor })}
-          >
-            Older
-          </Button>
-        </Group>
-      )}
-    </Group>
   );
 }
 
 function Empty() {
   return (
-    <Paper withBorder radius="md" p="xl" ta="center">
-      <Stack align="center" gap="xs">
-        <Text fw={600}>No access tokens yet</Text>
-        <Text size="sm" c="dimmed">
-          Create your first key to let a program use the API.
-        </Text>
-        <Button component={Link} href="/new" variant="light" mt="sm">
-          Create your first key
-        </Button>
-      </Stack>
-    </Paper>
-  );
-}
-
-function Loading() {
-  return (
-    <Stack gap="xs" role="status" aria-label="Loading your access tokens">
-      {[0, 1, 2, 3].map((row) => (
-        <Skeleton key={row} height={44} radius="md" />
-      ))}
-    </Stack>
+    <Nothing title="No access tokens yet">
+      <Text size="sm" c="dimmed">
+        Create your first key to let a program use the API.
+      </Text>
+      <Button component={Link} href="/new" variant="light" mt="sm">
+        Create your first key
+      </Button>
+    </Nothing>
   );
 }
