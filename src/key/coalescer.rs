@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// How many questions are on their way at most. With more, fewer share each; with one, a slow one stops all.
-const IN_FLIGHT: usize = 3;
+const IN_FLIGHT: usize = 2;
 /// How many keys one question asks for at most.
 const BATCH: usize = 256;
 
@@ -106,7 +106,12 @@ struct Flight<L: Lookup>(Arc<Shared<L>>);
 
 impl<L: Lookup> Flight<L> {
     async fn run(self) {
-        while let Some(waiters) = self.next() {
+        loop {
+            // Whoever is about to ask as well has a turn first. It takes no time where nobody is.
+            tokio::task::yield_now().await;
+            let Some(waiters) = self.next() else {
+                return;
+            };
             let mut keys: Vec<L::Key> = waiters.iter().map(|waiter| waiter.key).collect();
             keys.sort_unstable();
             keys.dedup();
