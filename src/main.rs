@@ -6,9 +6,19 @@ use std::process::ExitCode;
 use apikeys::cli::{Cli, Failure, run};
 use clap::Parser;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let (code, problem) = match run(Cli::parse()).await {
+/// How many threads do what blocks: the connections to SQLite, and one to spare. More would each keep memory of their own.
+const BLOCKING_THREADS: usize = 6;
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(Cli::parse())),
+        Err(error) => Err(Failure::Failed(format!("cannot start: {error}"))),
+    };
+    let (code, problem) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Mistake(problem)) => (2, problem),
         Err(Failure::Failed(problem)) => (1, problem),

@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// more secrets are used, each waits longer for its turn.
 const AT_ONCE: usize = 2_000;
 /// How many secrets are kept at most. Where more are used before their turn, the uses of others are not written down.
-const MOST: usize = 100_000;
+const MOST: usize = 50_000;
 
 /// The uses that the database does not know yet.
 pub struct LastUsed {
