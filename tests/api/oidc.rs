@@ -268,14 +268,16 @@ pub async fn keys_are_kept_and_asked_for_when_they_change(test: Test) {
     let tries = join_all((0..64).map(|_| viewer(&server, &token))).await;
     let early = tries.iter().filter(|answer| answer.status == 200).count();
     assert_eq!((early, issuer.asked()), (0, 1));
-    // After them it is asked once, for all who wait.
+    // After them it is asked once, for all who wait. The ten seconds may end between two of those who ask together, once.
+    let mut divided = 0;
     eventually("the new key", async || {
         let answers = join_all((0..16).map(|_| viewer(&server, &token))).await;
         let good = answers.iter().filter(|answer| answer.status == 200).count();
-        assert!(good == 0 || good == 16, "{good} of 16 who asked together");
+        divided += i32::from(good > 0 && good < 16);
         (good == 16).then_some(())
     })
     .await;
+    assert!(divided <= 1, "some of those who asked were left out again");
     assert_eq!(issuer.asked(), 2);
     assert_eq!(
         viewer(&server, &issuer.token(&first, "anna")).await.status,
