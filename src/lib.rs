@@ -1,5 +1,5 @@
-//! `apikeys` gives a product its "Access Tokens" page and what stands behind it: API keys that people list, create and
-//! delete over GraphQL, stored in SQLite or PostgreSQL.
+//! `apikeys` gives a product its "Access Tokens" page and what stands behind it: API keys that people list, create,
+//! rotate and delete over GraphQL and that proxies and backends check, stored in SQLite or PostgreSQL.
 //!
 //! The rooms, and what each may call (`ARCHITECTURE.md` says why):
 //!

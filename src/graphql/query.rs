@@ -36,12 +36,12 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The id, as it was in an earlier answer.")] id: ID,
     ) -> Result<Option<Node>> {
-        if let Some(api_key) = find(ctx, &id).await? {
-            return Ok(Some(Node::ApiKey(api_key)));
-        }
         let id = KeyId::parse("id", &id)?;
         let permission = ctx.data::<Caller>()?.read_keys()?;
         let service = ctx.data::<Arc<Service>>()?;
+        if let Some(api_key) = service.find(&permission, id).await? {
+            return Ok(Some(Node::ApiKey((&api_key).into())));
+        }
         let event = service.find_event(&permission, id.into()).await?;
         Ok(event.as_ref().map(ApiKeyEvent::from).map(Node::ApiKeyEvent))
     }
@@ -53,7 +53,10 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the key.")] id: ID,
     ) -> Result<Option<ApiKey>> {
-        find(ctx, &id).await
+        let id = KeyId::parse("id", &id)?;
+        let permission = ctx.data::<Caller>()?.read_keys()?;
+        let api_key = ctx.data::<Arc<Service>>()?.find(&permission, id).await?;
+        Ok(api_key.as_ref().map(ApiKey::from))
     }
 
     /// The caller's API keys, newest first, in pages. Without `first` and `last`, the first 20.
@@ -113,11 +116,4 @@ impl Query {
         let request = PageRequest::parse(by_id, first, after.as_deref(), last, before.as_deref())?;
         ApiKeyEventConnection::read(ctx, None, request).await
     }
-}
-
-async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<ApiKey>> {
-    let id = KeyId::parse("id", id)?;
-    let permission = ctx.data::<Caller>()?.read_keys()?;
-    let api_key = ctx.data::<Arc<Service>>()?.find(&permission, id).await?;
-    Ok(api_key.as_ref().map(ApiKey::from))
 }

@@ -44,6 +44,9 @@ pub enum ApiKeyStatus {
     Expired,
 }
 
+/// When a secret ends that ends at once: in the past on every server's clock.
+pub(crate) const ENDED: Timestamp = Timestamp::UNIX_EPOCH;
+
 /// What is told of a secret. Neither it nor its digest is part of this.
 #[derive(Debug, Clone)]
 pub struct ApiKeySecret {

@@ -11,11 +11,10 @@ use super::events::NewEventRow;
 use super::schema::{api_key_events, api_key_secrets, api_keys};
 use super::types::{DbInstant, DbUuid};
 use super::{Store, on_both};
-use crate::key::api_key::{ApiKey, ApiKeySecret, ApiKeyUpdate};
+use crate::key::api_key::{ApiKey, ApiKeySecret, ApiKeyUpdate, ENDED};
 use crate::key::event::{Action, Actor, Change};
 use crate::key::model::{KeyId, Owner, fold};
 use crate::key::secret::Digest;
-use crate::key::service::AT_ONCE;
 
 /// All that is needed to change a key.
 pub struct ApiKeyChange {
@@ -179,7 +178,7 @@ impl Store {
                     };
                     let end = match is(newest) {
                         true => rotation.overlap_ends,
-                        false => AT_ONCE,
+                        false => ENDED,
                     };
                     if !is(newest) && !is(last_used) {
                         diesel::delete(this).execute(conn).await?;

@@ -1,9 +1,9 @@
 //! What can be changed of a key: its name, its end, its pause, and its secret.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::auth::{RotateKey, WriteKeys};
-use crate::key::api_key::{ApiKey, ApiKeySecret, ApiKeyStatus, ApiKeyUpdate};
+use crate::key::api_key::{ApiKey, ApiKeySecret, ApiKeyStatus, ApiKeyUpdate, ENDED};
 use crate::key::error::{Error, InvalidInput};
 use crate::key::model::KeyId;
 use crate::key::secret::Secret;
@@ -12,10 +12,7 @@ use crate::store::{self, ApiKeyChange, ApiKeyRotation};
 use super::{KeyWithSecret, Service};
 
 /// The longest that two secrets of a key work side by side.
-pub const MAX_OVERLAP: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// When a secret ends that ends at once: in the past on every server's clock.
-pub(crate) const AT_ONCE: Timestamp = Timestamp::UNIX_EPOCH;
+const MAX_OVERLAP: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Service {
     /// Changes a key. A key that is paused is refused everywhere from when this returns.
@@ -102,8 +99,8 @@ impl Service {
                 last_used_at: None,
             },
             overlap_ends: match overlap.is_zero() {
-                true => AT_ONCE,
-                false => actor.at.saturating_add(overlap).unwrap_or(AT_ONCE),
+                true => ENDED,
+                false => actor.at.saturating_add(overlap).unwrap_or(ENDED),
             },
             presented: permission.presented(),
             event_id: self.clock.id(actor.at),

@@ -20,9 +20,6 @@ use super::model::{KeyId, Name};
 use super::scope::Scopes;
 use super::secret::{Prefix, RandomUnavailable, Secret};
 
-pub(crate) use change::AT_ONCE;
-pub use change::MAX_OVERLAP;
-
 /// The rules for API keys, over a store.
 pub struct Service {
     store: Store,
