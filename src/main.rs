@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use apikeys::cli::{Cli, Failure, run};
 use clap::Parser;
 
-/// How many threads do what blocks: the connections to SQLite, and one to spare. More would each keep memory of their own.
-const BLOCKING_THREADS: usize = 6;
+/// How many threads do what blocks and has no thread of its own, such as finding the address of a host. More would each keep memory
+/// of their own.
+const BLOCKING_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, Object, Result, SimpleObject, Value};
 
 use super::event::ApiKeyEvent;
 use super::plain::{Held, Plain, PlainList};
 use super::types::ApiKey;
 use crate::auth::{Caller, ReadKeys};
-use crate::key::api_key as model;
 use crate::key::event;
 use crate::key::list::{Cursor, Filter, Order, OrderField};
 use crate::key::model::KeyId;
@@ -32,7 +31,7 @@ pub(super) fn page_complexity(
 
 /// A page of API keys.
 pub struct ApiKeyConnection {
-    page: Page<model::ApiKey>,
+    page: Page<ApiKey>,
     filter: Filter,
     by: OrderField,
     permission: ReadKeys,
@@ -50,7 +49,7 @@ impl ApiKeyConnection {
         let service = ctx.data::<Arc<Service>>()?;
         let page = service.list(&permission, &filter, order, &request).await?;
         Ok(Self {
-            page,
+            page: page.map(ApiKey::from),
             filter,
             by: order.field,
             permission,
@@ -63,18 +62,19 @@ impl ApiKeyConnection {
 impl ApiKeyConnection {
     /// The keys of this page, each with its cursor. Client libraries that merge pages work on these.
     async fn edges(&self) -> PlainList<ApiKeyEdge> {
-        let items = self.page.items.iter();
-        PlainList(items.map(|item| ApiKeyEdge::of(item, self.by)).collect())
+        let nodes = self.page.items.iter().cloned();
+        let edges = nodes.map(|node| ApiKeyEdge { node, by: self.by });
+        PlainList(edges.collect())
     }
 
     /// The keys of this page, for queries written by hand.
     async fn nodes(&self) -> PlainList<ApiKey> {
-        PlainList(self.page.items.iter().map(ApiKey::from).collect())
+        PlainList(self.page.items.clone())
     }
 
     /// Where this page lies in the whole list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::of(&self.page, |item| Cursor::of(item, self.by))
+        PageInfo::of(&self.page, |item| Cursor::of(&item.0, self.by))
     }
 
     /// How many keys the whole list has, as far as the filter lets them pass. It costs a query of its own: leave it out where
@@ -86,21 +86,23 @@ impl ApiKeyConnection {
     }
 }
 
-/// An API key in a list.
-#[derive(SimpleObject)]
+/// A key in a list, and by what the list is ordered.
 pub struct ApiKeyEdge {
-    /// Where in the list this key stands, for `after` and `before`.
-    cursor: String,
-    /// The key that stands there.
     node: ApiKey,
+    by: OrderField,
 }
 
+/// An API key in a list.
+#[Object]
 impl ApiKeyEdge {
-    fn of(api_key: &model::ApiKey, by: OrderField) -> Self {
-        Self {
-            cursor: Cursor::of(api_key, by).to_string(),
-            node: api_key.into(),
-        }
+    /// Where in the list this key stands, for `after` and `before`.
+    async fn cursor(&self) -> String {
+        Cursor::of(&self.node.0, self.by).to_string()
+    }
+
+    /// The key that stands there.
+    async fn node(&self) -> &ApiKey {
+        &self.node
     }
 }
 
@@ -111,7 +113,7 @@ impl Plain for ApiKeyEdge {
 
     fn held(&self, field: &str) -> Option<Held<'_>> {
         Some(match field {
-            "cursor" => Held::Leaf(self.cursor.as_str().into()),
+            "cursor" => Held::Leaf(Value::String(Cursor::of(&self.node.0, self.by).to_string())),
             "node" => Held::Object(&self.node),
             _ => return None,
         })
@@ -119,9 +121,10 @@ impl Plain for ApiKeyEdge {
 }
 
 /// In the order that a list has when none is asked for.
-impl From<&model::ApiKey> for ApiKeyEdge {
-    fn from(api_key: &model::ApiKey) -> Self {
-        Self::of(api_key, Order::default().field)
+impl From<ApiKey> for ApiKeyEdge {
+    fn from(node: ApiKey) -> Self {
+        let by = Order::default().field;
+        Self { node, by }
     }
 }
 

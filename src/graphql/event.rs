@@ -1,6 +1,6 @@
 //! The record of what happened, as the schema has it. Doc comments in here are what a frontend developer reads in GraphiQL.
 
-use async_graphql::{Enum, ID, SimpleObject};
+use async_graphql::{Context, Enum, ID, Result, SimpleObject};
 
 use super::datetime::DateTime;
 use super::types::CredentialKind;
@@ -10,7 +10,7 @@ use crate::key::event as model;
 #[derive(SimpleObject)]
 pub struct ApiKeyEvent {
     /// The id of the event.
-    pub(super) id: ID,
+    id: ID,
     /// The id of the key, which may be gone.
     api_key_id: ID,
     /// What its owner called the key at that time.
@@ -52,6 +52,12 @@ pub struct ApiKeyChange {
     before: Option<String>,
     /// What it is since; null for nothing.
     after: Option<String>,
+}
+
+impl ApiKeyEvent {
+    pub(super) async fn node_id(&self, _ctx: &Context<'_>) -> Result<ID> {
+        Ok(self.id.clone())
+    }
 }
 
 impl From<&model::ApiKeyEvent> for ApiKeyEvent {

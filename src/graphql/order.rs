@@ -41,18 +41,23 @@ impl Order {
     /// Puts a value into this order.
     pub(super) fn apply(&self, value: &mut Value) {
         match value {
-            Value::Object(fields) => {
-                let position = |key: &Name| self.0.get_index_of(key);
-                if !fields.keys().map(position).is_sorted() {
-                    fields.sort_by_cached_key(|key, _| position(key));
+            // Most are, and it costs little to see it.
+            Value::Object(fields) if fields.keys().eq(self.0.keys()) => {
+                for (value, below) in fields.values_mut().zip(self.0.values()) {
+                    below.apply(value);
                 }
+            }
+            Value::Object(fields) => {
+                fields.sort_by_cached_key(|key, _| self.0.get_index_of(key));
                 for (key, value) in fields.iter_mut() {
                     if let Some(below) = self.0.get(key) {
                         below.apply(value);
                     }
                 }
             }
-            Value::List(items) => items.iter_mut().for_each(|item| self.apply(item)),
+            Value::List(items) if !self.0.is_empty() => {
+                items.iter_mut().for_each(|item| self.apply(item));
+            }
             _ => {}
         }
     }

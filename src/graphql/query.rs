@@ -40,7 +40,7 @@ impl Query {
         let permission = ctx.data::<Caller>()?.read_keys()?;
         let service = ctx.data::<Arc<Service>>()?;
         if let Some(api_key) = service.find(&permission, id).await? {
-            return Ok(Some(Node::ApiKey((&api_key).into())));
+            return Ok(Some(Node::ApiKey(api_key.into())));
         }
         let event = service.find_event(&permission, id.into()).await?;
         Ok(event.as_ref().map(ApiKeyEvent::from).map(Node::ApiKeyEvent))
@@ -56,7 +56,7 @@ impl Query {
         let id = KeyId::parse("id", &id)?;
         let permission = ctx.data::<Caller>()?.read_keys()?;
         let api_key = ctx.data::<Arc<Service>>()?.find(&permission, id).await?;
-        Ok(api_key.as_ref().map(ApiKey::from))
+        Ok(api_key.map(ApiKey::from))
     }
 
     /// The caller's API keys, newest first, in pages. Without `first` and `last`, the first 20.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_graphql::resolver_utils::enum_value;
 use async_graphql::{
-    ComplexObject, Context, Enum, ID, Interface, Result, ScalarType, SimpleObject, Value,
+    ComplexObject, Context, Enum, ID, Interface, Object, Result, ScalarType, SimpleObject, Value,
 };
+use jiff::Timestamp;
 
 use super::connection::{ApiKeyEventConnection, page_complexity};
 use super::datetime::DateTime;
@@ -16,7 +17,6 @@ use crate::auth::{Caller, Credential, ReadOwnKey};
 use crate::key::api_key as model;
 use crate::key::error::Error;
 use crate::key::list::OrderField;
-use crate::key::model::KeyId;
 use crate::key::page::PageRequest;
 use crate::key::service::Service;
 
@@ -24,7 +24,8 @@ use crate::key::service::Service;
 #[derive(Interface)]
 #[graphql(field(
     name = "id",
-    ty = "&ID",
+    method = "node_id",
+    ty = "ID",
     desc = "The id, unique among everything in this service. It never changes."
 ))]
 pub enum Node {
@@ -32,40 +33,70 @@ pub enum Node {
     ApiKeyEvent(ApiKeyEvent),
 }
 
+/// An API key. What is asked of it is written when it is asked.
+#[derive(Clone)]
+pub struct ApiKey(pub(super) Arc<model::ApiKey>);
+
 /// A named identity that belongs to an owner. A program proves that it holds the key with the key's secret, which was
 /// shown once, when the key was created, and cannot be read again.
-#[derive(SimpleObject)]
-#[graphql(complex)]
-pub struct ApiKey {
+#[Object]
+impl ApiKey {
     /// The id of the key. It never changes.
-    id: ID,
+    async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
     /// What its owner calls it. Names need not be unique.
-    name: String,
+    async fn name(&self) -> &str {
+        self.0.name.as_str()
+    }
+
     /// The start of the key's secret, enough to recognise it by, such as `ak_7Fh3…`. It opens nothing.
-    hint: String,
+    async fn hint(&self) -> &str {
+        self.0.hint()
+    }
+
     /// Whose key it is, as the identity provider spells it; `local` in local mode.
-    owner: String,
+    async fn owner(&self) -> &str {
+        self.0.owner.as_str()
+    }
+
     /// What the key may do: words that the product gives a meaning to. Those that start with `apikeys:` are this
     /// service's own.
-    scopes: Vec<String>,
-    /// Whether it works.
-    status: ApiKeyStatus,
-    /// When the key was created.
-    created_at: DateTime,
-    /// Who created it: a subject, as in `viewer { subject }`.
-    created_by: String,
-    /// From when on it does not work any more, whatever its secrets; null for never.
-    expires_at: Option<DateTime>,
-    /// When it was last presented and good, to within some seconds; null where that never happened.
-    last_used_at: Option<DateTime>,
-    /// The secrets that work now, while the key does, newest first: one, or two during a rotation.
-    secrets: Vec<ApiKeySecret>,
-    #[graphql(skip)]
-    key_id: KeyId,
-}
+    async fn scopes(&self) -> Vec<&str> {
+        self.0.scopes.iter().collect()
+    }
 
-#[ComplexObject]
-impl ApiKey {
+    /// Whether it works.
+    async fn status(&self) -> ApiKeyStatus {
+        self.0.status().into()
+    }
+
+    /// When the key was created.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// Who created it: a subject, as in `viewer { subject }`.
+    async fn created_by(&self) -> &str {
+        &self.0.created_by
+    }
+
+    /// From when on it does not work any more, whatever its secrets; null for never.
+    async fn expires_at(&self) -> Option<DateTime> {
+        self.0.expires_at.map(DateTime)
+    }
+
+    /// When it was last presented and good, to within some seconds; null where that never happened.
+    async fn last_used_at(&self) -> Option<DateTime> {
+        self.0.last_used_at().map(DateTime)
+    }
+
+    /// The secrets that work now, while the key does, newest first: one, or two during a rotation.
+    async fn secrets(&self) -> Vec<ApiKeySecret> {
+        self.0.live_secrets().map(ApiKeySecret::from).collect()
+    }
+
     /// What happened to the key, newest first, in pages. Without `first` and `last`, the first 20.
     #[graphql(complexity = "page_complexity(first, last, child_complexity)")]
     async fn events(
@@ -86,13 +117,13 @@ impl ApiKey {
             String,
         >,
     ) -> Result<ApiKeyEventConnection> {
-        if ctx.data::<Caller>()?.owner().as_str() != self.owner {
+        if *ctx.data::<Caller>()?.owner() != self.0.owner {
             let problem = "this request acts for another owner than the key's, and sees that owner's events alone";
             return Err(Error::Forbidden(problem.to_owned()).into());
         }
         let by_id = OrderField::CreatedAt;
         let request = PageRequest::parse(by_id, first, after.as_deref(), last, before.as_deref())?;
-        ApiKeyEventConnection::read(ctx, Some(self.key_id), request).await
+        ApiKeyEventConnection::read(ctx, Some(self.0.id), request).await
     }
 }
 
@@ -132,22 +163,15 @@ impl From<&model::ApiKeySecret> for ApiKeySecret {
     }
 }
 
-impl From<&model::ApiKey> for ApiKey {
-    fn from(api_key: &model::ApiKey) -> Self {
-        Self {
-            id: ID(api_key.id.to_string()),
-            name: api_key.name.as_str().to_owned(),
-            hint: api_key.hint().to_owned(),
-            owner: api_key.owner.as_str().to_owned(),
-            scopes: api_key.scopes.iter().map(str::to_owned).collect(),
-            status: api_key.status().into(),
-            created_at: DateTime(api_key.created_at),
-            created_by: api_key.created_by.clone(),
-            expires_at: api_key.expires_at.map(DateTime),
-            last_used_at: api_key.last_used_at().map(DateTime),
-            secrets: api_key.live_secrets().map(ApiKeySecret::from).collect(),
-            key_id: api_key.id,
-        }
+impl ApiKey {
+    pub(super) async fn node_id(&self, _ctx: &Context<'_>) -> Result<ID> {
+        Ok(ID(self.0.id.to_string()))
+    }
+}
+
+impl From<model::ApiKey> for ApiKey {
+    fn from(api_key: model::ApiKey) -> Self {
+        Self(Arc::new(api_key))
     }
 }
 
@@ -161,32 +185,28 @@ impl Plain for ApiKey {
     }
 
     fn held(&self, field: &str) -> Option<Held<'_>> {
+        let api_key = &*self.0;
         Some(Held::Leaf(match field {
-            "id" => self.id.as_str().into(),
-            "name" => self.name.as_str().into(),
-            "hint" => self.hint.as_str().into(),
-            "owner" => self.owner.as_str().into(),
-            "scopes" => Value::List(
-                self.scopes
-                    .iter()
-                    .map(|scope| scope.as_str().into())
-                    .collect(),
-            ),
-            "status" => enum_value(self.status),
-            "createdAt" => self.created_at.to_value(),
-            "createdBy" => self.created_by.as_str().into(),
-            "expiresAt" => nullable(self.expires_at.as_ref()),
-            "lastUsedAt" => nullable(self.last_used_at.as_ref()),
+            "id" => Value::String(api_key.id.to_string()),
+            "name" => api_key.name.as_str().into(),
+            "hint" => api_key.hint().into(),
+            "owner" => api_key.owner.as_str().into(),
+            "scopes" => Value::List(api_key.scopes.iter().map(Value::from).collect()),
+            "status" => enum_value(ApiKeyStatus::from(api_key.status())),
+            "createdAt" => DateTime(api_key.created_at).to_value(),
+            "createdBy" => api_key.created_by.as_str().into(),
+            "expiresAt" => nullable(api_key.expires_at),
+            "lastUsedAt" => nullable(api_key.last_used_at()),
             "secrets" => {
-                let secrets = self.secrets.iter().map(|secret| secret as &dyn Plain);
-                return Some(Held::Objects(secrets.collect()));
+                let secrets = api_key.live_secrets();
+                return Some(Held::Objects(secrets.map(|secret| secret as _).collect()));
             }
             _ => return None,
         }))
     }
 }
 
-impl Plain for ApiKeySecret {
+impl Plain for model::ApiKeySecret {
     fn type_name(&self) -> &'static str {
         "ApiKeySecret"
     }
@@ -194,16 +214,16 @@ impl Plain for ApiKeySecret {
     fn held(&self, field: &str) -> Option<Held<'_>> {
         Some(Held::Leaf(match field {
             "hint" => self.hint.as_str().into(),
-            "createdAt" => self.created_at.to_value(),
-            "expiresAt" => nullable(self.expires_at.as_ref()),
-            "lastUsedAt" => nullable(self.last_used_at.as_ref()),
+            "createdAt" => DateTime(self.created_at).to_value(),
+            "expiresAt" => nullable(self.expires_at),
+            "lastUsedAt" => nullable(self.last_used_at),
             _ => return None,
         }))
     }
 }
 
-fn nullable(at: Option<&DateTime>) -> Value {
-    at.map_or(Value::Null, ScalarType::to_value)
+fn nullable(at: Option<Timestamp>) -> Value {
+    at.map_or(Value::Null, |at| DateTime(at).to_value())
 }
 
 /// Who is asking, as this service sees them.
@@ -230,7 +250,7 @@ impl Viewer {
             return Ok(None);
         };
         let api_key = ctx.data::<Arc<Service>>()?.find_own(permission).await?;
-        Ok(api_key.as_ref().map(ApiKey::from))
+        Ok(api_key.map(ApiKey::from))
     }
 }
 

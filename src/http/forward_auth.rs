@@ -92,7 +92,7 @@ fn pass(live_key: &LiveKey) -> Response {
     Response::builder()
         .header(OWNER_HEADER, owner)
         .header(KEY_ID_HEADER, live_key.id.to_string())
-        .header(SCOPES_HEADER, live_key.scopes.to_string())
+        .header(SCOPES_HEADER, live_key.scopes.as_str())
         .finish()
 }
 

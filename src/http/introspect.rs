@@ -133,7 +133,7 @@ async fn token(request: &Request, body: Body) -> Result<String, Problem> {
 fn active(live_key: &LiveKey) -> Active {
     Active {
         active: true,
-        scope: live_key.scopes.to_string(),
+        scope: live_key.scopes.as_str().to_owned(),
         sub: live_key.owner.as_str().to_owned(),
         client_id: live_key.id.to_string(),
         username: live_key.name.as_str().to_owned(),

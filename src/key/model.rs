@@ -3,6 +3,7 @@
 //! No secret is ever part of these: that is [`super::secret`]'s.
 
 use std::fmt;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -104,7 +105,7 @@ pub fn fold(text: &str) -> String {
 
 /// Whose keys: an opaque string from the identity provider (a user's `sub`, an organisation's id).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner(String);
+pub struct Owner(Arc<str>);
 
 impl Owner {
     /// The most characters an owner may have.
@@ -120,12 +121,12 @@ impl Owner {
                 "`owner` must have 1 to 255 characters and no control characters",
             ));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// The owner of every key in local mode.
     pub fn local() -> Self {
-        Self("local".to_owned())
+        Self("local".into())
     }
 
     /// The owner as the identity provider spells it.
@@ -135,7 +136,7 @@ impl Owner {
 
     /// Takes an owner as the database has it, which holds only what was parsed before.
     pub(crate) fn from_store(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 }
 

@@ -111,6 +111,15 @@ impl<T> Page<T> {
             has_previous,
         }
     }
+
+    /// The same part of a list of what `f` makes of each item.
+    pub(crate) fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(f).collect(),
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+        }
+    }
 }
 
 #[cfg(test)]

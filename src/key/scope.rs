@@ -1,7 +1,5 @@
 //! Scopes: words granted to a key, as in OAuth 2.0 (RFC 6749 section 3.3).
 
-use std::fmt;
-
 use super::error::InvalidInput;
 
 /// What a scope of this service itself starts with. Such scopes are granted by operators alone.
@@ -16,9 +14,10 @@ pub const INTROSPECT: &str = "apikeys:introspect";
 /// Lets a key act for the owner that a request names.
 pub const ACT_AS: &str = "apikeys:act-as";
 
-/// The scopes of a key, in the order in which they were given, each once.
+/// The scopes of a key, in the order in which they were given, each once. As RFC 6749 writes them and the database keeps them:
+/// with a single space between two.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Scopes(Vec<String>);
+pub struct Scopes(String);
 
 impl Scopes {
     /// The most scopes a key may have.
@@ -29,7 +28,7 @@ impl Scopes {
     /// Checks scopes, and folds those that are given twice.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self, InvalidInput> {
         let invalid = |problem: String| Err(InvalidInput::new("scopes", problem));
-        let mut scopes: Vec<String> = Vec::new();
+        let mut scopes: Vec<&str> = Vec::new();
         for text in texts.iter().map(AsRef::as_ref) {
             if text.len() > Self::MAX_CHARS || !Self::is_token(text) {
                 return invalid(format!(
@@ -43,15 +42,15 @@ impl Scopes {
                      {READ}, {WRITE}, {INTROSPECT} and {ACT_AS}"
                 ));
             }
-            if !scopes.iter().any(|scope| scope == text) {
-                scopes.push(text.to_owned());
+            if !scopes.contains(&text) {
+                scopes.push(text);
             }
             if scopes.len() > Self::MAX_COUNT {
                 let most = Self::MAX_COUNT;
                 return invalid(format!("`scopes` has more than {most} different ones"));
             }
         }
-        Ok(Self(scopes))
+        Ok(Self(scopes.join(" ")))
     }
 
     /// Whether a text is RFC 6749's `scope-token`: visible ASCII but for the quotation mark and the backslash.
@@ -62,29 +61,27 @@ impl Scopes {
 
     /// Whether a scope is among them.
     pub fn contains(&self, scope: &str) -> bool {
-        self.0.iter().any(|own| own == scope)
+        self.iter().any(|own| own == scope)
     }
 
     /// Whether there is one that only an operator may grant.
     pub fn has_reserved(&self) -> bool {
-        self.0.iter().any(|scope| scope.starts_with(RESERVED))
+        self.iter().any(|scope| scope.starts_with(RESERVED))
     }
 
     /// Each scope.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.split_ascii_whitespace()
+    }
+
+    /// All of them, with a single space between two.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Takes scopes as the database has them, which holds only what was parsed before.
-    pub(crate) fn from_store(text: &str) -> Self {
-        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
-    }
-}
-
-/// Separated by single spaces, as RFC 6749 writes them and the database keeps them.
-impl fmt::Display for Scopes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(" "))
+    pub(crate) fn from_store(text: String) -> Self {
+        Self(text)
     }
 }
 
@@ -100,13 +97,13 @@ mod tests {
             let scopes = Scopes::parse(&texts);
             prop_assume!(!texts.iter().any(|text| text.starts_with(RESERVED)));
             let scopes = scopes.unwrap();
-            prop_assert_eq!(Scopes::from_store(&scopes.to_string()), scopes);
+            prop_assert_eq!(Scopes::from_store(scopes.as_str().to_owned()), scopes);
         }
 
         #[test]
         fn any_text_is_parsed_without_a_panic(text in any::<String>()) {
             if let Ok(scopes) = Scopes::parse(&[&text]) {
-                prop_assert_eq!(scopes.to_string(), text);
+                prop_assert_eq!(scopes.as_str(), text);
             }
         }
     }
@@ -116,10 +113,7 @@ mod tests {
         let distinct = |count: usize| (0..count).map(|i| format!("s{i}")).collect::<Vec<_>>();
         assert!(Scopes::parse(&distinct(50)).is_ok());
         assert!(Scopes::parse(&distinct(51)).is_err());
-        assert_eq!(
-            Scopes::parse(&vec!["same"; 200]).unwrap().to_string(),
-            "same"
-        );
+        assert_eq!(Scopes::parse(&vec!["same"; 200]).unwrap().as_str(), "same");
         assert!(Scopes::parse(&["x".repeat(100)]).is_ok());
         for bad in [
             "",

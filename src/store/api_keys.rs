@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel::{
+    ExpressionMethods, Insertable, QueryDsl, QueryResult, Queryable, Selectable, SelectableHelper,
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -61,16 +62,15 @@ pub(super) struct ApiKeyRow {
 
 impl ApiKeyRow {
     pub(super) fn scopes(&self) -> Scopes {
-        Scopes::from_store(&self.scopes)
+        Scopes::from_store(self.scopes.clone())
     }
 
     fn with_secrets(self, owner: Owner, secrets: Vec<ApiKeySecret>, as_of: Timestamp) -> ApiKey {
-        let scopes = self.scopes();
         ApiKey {
             id: self.id.0.into(),
             owner,
             name: Name::from_store(self.name),
-            scopes,
+            scopes: Scopes::from_store(self.scopes),
             created_at: self.created_at.0,
             created_by: self.created_by,
             expires_at: self.expires_at.map(|at| at.0),
@@ -138,7 +138,7 @@ struct NewApiKeyRow<'a> {
     owner: &'a str,
     name: &'a str,
     name_folded: String,
-    scopes: String,
+    scopes: &'a str,
     created_at: DbInstant,
     created_by: &'a str,
     expires_at: Option<DbInstant>,
@@ -173,7 +173,7 @@ impl Store {
                     owner: api_key.owner.as_str(),
                     name: api_key.name.as_str(),
                     name_folded: api_key.name.folded(),
-                    scopes: api_key.scopes.to_string(),
+                    scopes: api_key.scopes.as_str(),
                     created_at,
                     created_by: &api_key.created_by,
                     expires_at: api_key.expires_at.map(DbInstant),

@@ -1,7 +1,6 @@
 //! The keys: changed, and given new secrets.
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use jiff::Timestamp;
 use uuid::Uuid;
 

@@ -1,7 +1,9 @@
 //! The record of what happened to keys. It is written in the transaction of the change, and outlives the key.
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel::{
+    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, Selectable,
+    SelectableHelper,
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 

@@ -1,10 +1,9 @@
 //! One at a time for each owner.
 
-use diesel::QueryResult;
 use diesel::sql_types::{BigInt, Text};
+use diesel::{QueryResult, SqliteConnection};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::sqlite;
 use crate::key::model::Owner;
 
 /// Makes others wait who want the same owner, until the transaction ends.
@@ -12,7 +11,7 @@ pub(super) trait LockOwner {
     async fn lock_owner(&mut self, owner: &Owner) -> QueryResult<()>;
 }
 
-impl LockOwner for sqlite::Connection {
+impl LockOwner for SqliteConnection {
     /// There is one writer, and this is it.
     async fn lock_owner(&mut self, _owner: &Owner) -> QueryResult<()> {
         Ok(())

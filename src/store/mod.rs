@@ -23,9 +23,8 @@ mod url;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::prelude::*;
+use diesel::{OptionalExtension, QueryDsl};
 use diesel_async::AsyncPgConnection;
-use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::deadpool::Pool;
 
 pub use api_keys::{ApiKeyCreation, Created};
@@ -59,17 +58,18 @@ enum Backend {
 /// wrote in between, however long it would wait. The block is async, owns what it uses, may use `?` on Diesel's
 /// results and gives a `QueryResult`.
 ///
-/// The work goes to its end when the caller goes away, as a task of its own or on a thread of its own: a transaction that is dropped halfway
-/// would keep its locks for as long as its connection waits in the pool. A connection to PostgreSQL that does not
+/// The work goes to its end when the caller goes away, on a connection's own thread or as a task of its own: a transaction
+/// that is dropped halfway would keep its locks for as long as its connection waits in the pool. A connection to PostgreSQL that does not
 /// answer in time is closed and not given back.
 macro_rules! on_both {
     ($store:expr, read |$conn:ident| $body:expr) => {
         $crate::store::on_both!(@run $store,
             sqlite: |database| {
-                let connection = $crate::store::in_time($crate::store::CONNECTION_WAIT, database.readers.get()).await??;
-                $crate::store::sqlite::on_its_thread(connection, async move |$conn: &mut $crate::store::sqlite::Connection| Ok($body)).await
+                use $crate::store::sqlite::RunQueryDsl as _;
+                database.readers.run(async move |$conn: &mut ::diesel::SqliteConnection| Ok($body)).await
             },
             postgres: |connection| {
+                use ::diesel_async::RunQueryDsl as _;
                 let $conn = &mut *connection;
                 Ok($body)
             })
@@ -77,21 +77,21 @@ macro_rules! on_both {
     ($store:expr, write |$conn:ident| $body:expr) => {
         $crate::store::on_both!(@run $store,
             sqlite: |database| {
-                let connection = $crate::store::in_time($crate::store::CONNECTION_WAIT, database.writer.get()).await??;
-                $crate::store::sqlite::on_its_thread(connection, async move |connection: &mut $crate::store::sqlite::Connection| {
-                    let work = async |$conn: &mut $crate::store::sqlite::Connection| $body;
+                use $crate::store::sqlite::RunQueryDsl as _;
+                database.writer.run(async move |connection: &mut ::diesel::SqliteConnection| {
+                    let work = async |$conn: &mut ::diesel::SqliteConnection| $body;
                     Ok($crate::store::sqlite::immediate_transaction(connection, work).await?)
                 }).await
             },
             postgres: |connection| {
-                let work = async |$conn: &mut diesel_async::AsyncPgConnection| $body;
-                Ok(diesel_async::AsyncConnection::transaction(connection, work).await?)
+                use ::diesel_async::RunQueryDsl as _;
+                let work = async |$conn: &mut ::diesel_async::AsyncPgConnection| $body;
+                Ok(::diesel_async::AsyncConnection::transaction(connection, work).await?)
             })
     };
     (@run $store:expr, sqlite: |$database:ident| $sqlite:expr, postgres: |$connection:ident| $postgres:expr) => {
         async {
             match &*$store.backend {
-                // What has begun on its thread goes to its end.
                 $crate::store::Backend::Sqlite($database) => {
                     $database.check_file()?;
                     $crate::store::in_time($crate::store::DEADLINE, async move { $sqlite }).await?

@@ -3,17 +3,16 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Text};
-use diesel_async::RunQueryDsl;
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, Queryable, SqliteConnection};
 use jiff::Timestamp;
 
 use super::any_of::AnyOf;
 use super::error::Error;
 use super::schema::{api_key_secrets, api_keys};
-use super::sqlite::{Connection, on_its_thread};
+use super::sqlite;
 use super::types::{DbInstant, DbUuid, SqlInstant};
-use super::{CONNECTION_WAIT, Store, in_time, on_both};
+use super::{Store, on_both};
 use crate::key::api_key::LiveKey;
 use crate::key::model::{Name, Owner};
 use crate::key::scope::Scopes;
@@ -40,7 +39,7 @@ impl LiveKeyRow {
             id: self.id.0.into(),
             owner: Owner::from_store(self.owner),
             name: Name::from_store(self.name),
-            scopes: Scopes::from_store(&self.scopes),
+            scopes: Scopes::from_store(self.scopes),
             digest,
             issued_at: self.issued_at.0,
             expires_at: ends.into_iter().flatten().map(|end| end.0).min(),
@@ -107,9 +106,9 @@ impl Store {
         }
         on_both!(@run self,
             sqlite: |database| {
-                let connection = in_time(CONNECTION_WAIT, database.writer.get()).await??;
+                use sqlite::RunQueryDsl as _;
                 let uses = as_json(&digests, &instants);
-                on_its_thread(connection, async move |connection: &mut Connection| {
+                database.writer.run(async move |connection: &mut SqliteConnection| {
                     let statement = diesel::sql_query(SQLITE_SET_LAST_USED).bind::<Text, _>(uses);
                     statement.execute(connection).await?;
                     Ok(())
@@ -117,6 +116,7 @@ impl Store {
                 .await
             },
             postgres: |connection| {
+                use diesel_async::RunQueryDsl as _;
                 let statement = diesel::sql_query(POSTGRES_SET_LAST_USED)
                     .bind::<Array<Binary>, _>(digests)
                     .bind::<Array<SqlInstant>, _>(instants);

@@ -13,6 +13,7 @@ use self::types::{
     UpdateApiKeyInput, UpdateApiKeyPayload,
 };
 use crate::auth::Caller;
+use crate::graphql::types::ApiKey;
 use crate::key::api_key::ApiKeyUpdate;
 use crate::key::error::InvalidInput;
 use crate::key::model::{KeyId, Name};
@@ -41,9 +42,10 @@ impl Mutation {
         let permission = ctx.data::<Caller>()?.write_keys()?;
         let service = ctx.data::<Arc<Service>>()?;
         let KeyWithSecret { api_key, secret } = service.create(&permission, new).await?;
+        let api_key = ApiKey::from(api_key);
         Ok(CreateApiKeyPayload {
-            api_key: (&api_key).into(),
-            api_key_edge: (&api_key).into(),
+            api_key: api_key.clone(),
+            api_key_edge: api_key.into(),
             secret: secret.expose_secret().to_owned(),
         })
     }
@@ -75,7 +77,7 @@ impl Mutation {
         let service = ctx.data::<Arc<Service>>()?;
         let api_key = service.update(&permission, id, update).await?;
         Ok(UpdateApiKeyPayload {
-            api_key: (&api_key).into(),
+            api_key: api_key.into(),
         })
     }
 
@@ -95,7 +97,7 @@ impl Mutation {
         let service = ctx.data::<Arc<Service>>()?;
         let KeyWithSecret { api_key, secret } = service.rotate(&permission, overlap).await?;
         Ok(RotateApiKeyPayload {
-            api_key: (&api_key).into(),
+            api_key: api_key.into(),
             secret: secret.expose_secret().to_owned(),
         })
     }

@@ -1,75 +1,22 @@
 //! SQLite: one file, one connection that writes, several that read.
 
+mod run;
+mod threads;
+
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection};
-use diesel::{Connection as _, ConnectionError, ConnectionResult, QueryResult, SqliteConnection};
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
-};
-use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
-use diesel_async::{AsyncConnection, TransactionManager};
-use futures_util::future::BoxFuture;
-use tokio::runtime::Handle;
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
 use url::Url;
 
 use super::error::{Error, OpenError};
 use super::migrate;
 
-/// A connection whose work is done at once, on the thread that asks for it: see [`on_its_thread`].
-pub(super) type Connection = SyncConnectionWrapper<SqliteConnection, AtOnce>;
-
-/// Runs what blocks where it is asked for, instead of sending each statement to another thread and waiting for it.
-pub(super) struct AtOnce;
-
-impl SpawnBlocking for AtOnce {
-    fn spawn_blocking<'a, R: Send + 'static>(
-        &mut self,
-        task: impl FnOnce() -> R + Send + 'static,
-    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync>>> {
-        Box::pin(std::future::ready(Ok(task())))
-    }
-
-    fn get_runtime() -> Self {
-        Self
-    }
-}
-
-/// Runs `work` as a transaction that is a writer from its start: one that reads before it writes fails when another wrote
-/// in between, however long it would wait.
-pub(super) async fn immediate_transaction<T>(
-    connection: &mut Connection,
-    work: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>,
-) -> QueryResult<T> {
-    type Manager = <Connection as AsyncConnection>::TransactionManager;
-    connection
-        .spawn_blocking(|inner| {
-            AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN IMMEDIATE")
-        })
-        .await?;
-    let outcome = work(connection).await;
-    match &outcome {
-        Ok(_) => Manager::commit_transaction(connection).await?,
-        Err(_) => Manager::rollback_transaction(connection).await?,
-    }
-    outcome
-}
-
-/// Does all of `work`, a transaction too, on one thread for blocking work. Nothing interrupts it halfway: it goes to its
-/// end when nobody waits for it any more.
-pub(super) async fn on_its_thread<T: Send + 'static>(
-    mut connection: Object<Connection>,
-    work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let runtime = Handle::current();
-    let done = tokio::task::spawn_blocking(move || runtime.block_on(work(&mut connection)));
-    done.await
-        .map_err(|panicked| Error::Unexpected(Box::new(panicked)))?
-}
+pub(super) use run::{RunQueryDsl, immediate_transaction};
+use threads::Threads;
 
 /// The connections to one file.
 pub(super) struct Database {
@@ -77,9 +24,9 @@ pub(super) struct Database {
     /// The device and number of the file that was opened.
     file: (u64, u64),
     /// The one that writes. Writers queue here, in order, rather than at the file's lock.
-    pub(super) writer: Pool<Connection>,
+    pub(super) writer: Threads,
     /// Those that read. In WAL mode they neither wait for the writer nor hold it up.
-    pub(super) readers: Pool<Connection>,
+    pub(super) readers: Threads,
 }
 
 const READERS: usize = 4;
@@ -112,9 +59,13 @@ pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
     let file = tokio::task::spawn_blocking(move || prepare(&prepared))
         .await
         .map_err(|error| OpenError::Migration(error.to_string()))??;
+    let connections = |name, count, more_pragmas| {
+        let path = path.clone();
+        Threads::start(name, count, move || connect(&path, more_pragmas))
+    };
     Ok(Database {
-        writer: pool(&path, 1, "")?,
-        readers: pool(&path, READERS, "PRAGMA query_only = ON;")?,
+        writer: connections("sqlite-writer", 1, "")?,
+        readers: connections("sqlite-reader", READERS, "PRAGMA query_only = ON;")?,
         path,
         file,
     })
@@ -164,27 +115,4 @@ fn connect(path: &Path, more_pragmas: &str) -> ConnectionResult<SqliteConnection
         .and_then(|()| connection.batch_execute(more_pragmas))
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
-}
-
-fn pool(
-    path: &Path,
-    size: usize,
-    more_pragmas: &'static str,
-) -> Result<Pool<Connection>, OpenError> {
-    let path: PathBuf = path.to_owned();
-    let mut config = ManagerConfig::<Connection>::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |_url| {
-        let path = path.clone();
-        Box::pin(async move {
-            tokio::task::spawn_blocking(move || connect(&path, more_pragmas))
-                .await
-                .map_err(|error| ConnectionError::BadConnection(error.to_string()))?
-                .map(SyncConnectionWrapper::new)
-        })
-    });
-    Pool::builder(AsyncDieselConnectionManager::new_with_config("", config))
-        .max_size(size)
-        .build()
-        .map_err(|error| OpenError::Unreachable(error.to_string()))
 }
