@@ -15,7 +15,7 @@ use super::types::{DbUuid, SqlUuid};
 /// A column has one of these values.
 ///
 /// Diesel's own `eq_any` is a new statement for SQLite each time, which costs more to prepare than to run. Here it is one
-/// of a few, which are kept: the last value stands again and again up to the next power of two.
+/// of a few, which are kept: the last value stands again and again until there are as many as one of those has.
 #[derive(Debug, Clone)]
 pub(super) struct AnyOf<ST, T> {
     column: &'static str,
@@ -54,7 +54,7 @@ where
         out.push_sql(self.column);
         out.push_sql(" IN (");
         if let Some(last) = self.values.last() {
-            let padding = self.values.len().next_power_of_two() - self.values.len();
+            let padding = written(self.values.len()) - self.values.len();
             let padding = std::iter::repeat_n(last, padding);
             for (i, value) in self.values.iter().chain(padding).enumerate() {
                 if i > 0 {
@@ -65,6 +65,14 @@ where
         }
         out.push_sql(")");
         Ok(())
+    }
+}
+
+/// How many values a statement has that asks for so many: a multiple of four, or a power of two where that is far.
+fn written(count: usize) -> usize {
+    match count {
+        5..32 => count.next_multiple_of(4),
+        _ => count.next_power_of_two(),
     }
 }
 

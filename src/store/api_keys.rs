@@ -1,5 +1,6 @@
 //! The keys: made, found, listed and deleted.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use diesel::{
@@ -102,14 +103,12 @@ impl From<SecretRow> for ApiKeySecret {
     }
 }
 
-/// The query for the secrets of keys, newest first.
+/// The query for the secrets of keys.
 #[diesel::dsl::auto_type]
 pub(super) fn secrets_of(rows: &[ApiKeyRow]) -> _ {
     let of_these: AnyOf<SqlUuid, DbUuid> =
         AnyOf::keys_of_secrets(rows.iter().map(|row| row.id).collect());
-    api_key_secrets::table
-        .filter(of_these)
-        .order(api_key_secrets::created_at.desc())
+    api_key_secrets::table.filter(of_these)
 }
 
 /// Gives each key of an owner its secrets. A key that has none was deleted since its row was read.
@@ -125,7 +124,8 @@ pub(super) fn assemble(
         of_key.push(secret.into());
     }
     let keys = rows.into_iter().filter_map(|row| {
-        let secrets = of_keys.remove(&row.id)?;
+        let mut secrets = of_keys.remove(&row.id)?;
+        secrets.sort_by_key(|secret| Reverse(secret.created_at));
         Some(row.with_secrets(owner.clone(), secrets, as_of))
     });
     keys.collect()
@@ -343,7 +343,7 @@ impl Store {
             read | conn | {
                 let (between, beside) = page;
                 // One more than asked for, to know whether there is more.
-                let rows: Vec<ApiKeyRow> = api_keys::table
+                let mut rows: Vec<ApiKeyRow> = api_keys::table
                     .filter(between)
                     .filter(beside)
                     .filter(passes.clone())
@@ -366,9 +366,10 @@ impl Store {
                         .pop()
                         .is_some(),
                 };
+                let has_more = rows.len() > size as usize;
+                rows.truncate(size as usize);
                 let secrets = secrets_of(&rows).select(SecretRow::as_select());
                 let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                let has_more = rows.len() > size as usize;
                 let keys = assemble(&owner, rows, secrets, now);
                 Page::of(keys, size, end, has_more, has_beyond)
             }

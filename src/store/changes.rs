@@ -156,6 +156,7 @@ impl Store {
                     return QueryResult::Ok(None);
                 };
                 let old: Vec<(Vec<u8>, SecretRow)> = secrets_of(&rows)
+                    .order(api_key_secrets::created_at.desc())
                     .select((api_key_secrets::digest, SecretRow::as_select()))
                     .load(conn)
                     .await?;

@@ -30,6 +30,11 @@ diesel::table! {
         created_at -> SqlInstant,
         expires_at -> Nullable<SqlInstant>,
         last_used_at -> Nullable<SqlInstant>,
+        key_owner -> Text,
+        key_name -> Text,
+        key_scopes -> Text,
+        key_expires_at -> Nullable<SqlInstant>,
+        key_disabled_at -> Nullable<SqlInstant>,
     }
 }
 
@@ -50,5 +55,4 @@ diesel::table! {
     }
 }
 
-diesel::joinable!(api_key_secrets -> api_keys (api_key_id));
 diesel::allow_tables_to_appear_in_same_query!(api_keys, api_key_secrets, api_key_events);

@@ -4,12 +4,15 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use diesel::sql_types::{Array, Binary, Text};
-use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, Queryable, SqliteConnection};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper,
+    SqliteConnection,
+};
 use jiff::Timestamp;
 
 use super::any_of::AnyOf;
 use super::error::Error;
-use super::schema::{api_key_secrets, api_keys};
+use super::schema::api_key_secrets;
 use super::sqlite;
 use super::types::{DbInstant, DbUuid, SqlInstant};
 use super::{Store, on_both};
@@ -18,30 +21,32 @@ use crate::key::model::{Name, Owner};
 use crate::key::scope::Scopes;
 use crate::key::secret::Digest;
 
-#[derive(Queryable)]
+/// The columns about the key are kept like the key's own by the database's triggers (`migrations/`).
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = api_key_secrets)]
 struct LiveKeyRow {
     digest: Vec<u8>,
-    issued_at: DbInstant,
-    secret_expires_at: Option<DbInstant>,
-    id: DbUuid,
-    owner: String,
-    name: String,
-    scopes: String,
+    created_at: DbInstant,
     expires_at: Option<DbInstant>,
+    api_key_id: DbUuid,
+    key_owner: String,
+    key_name: String,
+    key_scopes: String,
+    key_expires_at: Option<DbInstant>,
 }
 
 impl LiveKeyRow {
     /// `None` where the digest is none, which the tables do not allow.
     fn into_entry(self) -> Option<(Digest, Arc<LiveKey>)> {
         let digest = Digest::from_store(self.digest.try_into().ok()?);
-        let ends = [self.secret_expires_at, self.expires_at];
+        let ends = [self.expires_at, self.key_expires_at];
         let live_key = LiveKey {
-            id: self.id.0.into(),
-            owner: Owner::from_store(self.owner),
-            name: Name::from_store(self.name),
-            scopes: Scopes::from_store(self.scopes),
+            id: self.api_key_id.0.into(),
+            owner: Owner::from_store(self.key_owner),
+            name: Name::from_store(self.key_name),
+            scopes: Scopes::from_store(self.key_scopes),
             digest,
-            issued_at: self.issued_at.0,
+            issued_at: self.created_at.0,
             expires_at: ends.into_iter().flatten().map(|end| end.0).min(),
         };
         Some((digest, Arc::new(live_key)))
@@ -62,7 +67,6 @@ impl Store {
             read | conn | {
                 let now = DbInstant(now);
                 let rows: Vec<LiveKeyRow> = api_key_secrets::table
-                    .inner_join(api_keys::table)
                     .filter(presented)
                     .filter(
                         api_key_secrets::expires_at
@@ -70,21 +74,12 @@ impl Store {
                             .or(api_key_secrets::expires_at.gt(now)),
                     )
                     .filter(
-                        api_keys::expires_at
+                        api_key_secrets::key_expires_at
                             .is_null()
-                            .or(api_keys::expires_at.gt(now)),
+                            .or(api_key_secrets::key_expires_at.gt(now)),
                     )
-                    .filter(api_keys::disabled_at.is_null())
-                    .select((
-                        api_key_secrets::digest,
-                        api_key_secrets::created_at,
-                        api_key_secrets::expires_at,
-                        api_keys::id,
-                        api_keys::owner,
-                        api_keys::name,
-                        api_keys::scopes,
-                        api_keys::expires_at,
-                    ))
+                    .filter(api_key_secrets::key_disabled_at.is_null())
+                    .select(LiveKeyRow::as_select())
                     .load(conn)
                     .await?;
                 rows.into_iter()

@@ -12,6 +12,7 @@
 )]
 
 mod backends;
+mod beside;
 mod callers;
 mod changes;
 mod cli;
@@ -65,6 +66,8 @@ fn main() -> ExitCode {
         trials,
         &[Kind::Sqlite, Kind::Postgres],
         false,
+        beside::keys_of_an_older_version_are_checked_too,
+        beside::what_a_person_writes_into_the_database_counts_at_once,
         callers::each_may_do_what_the_table_says_and_nothing_else,
         callers::a_key_is_good_until_it_is_deleted,
         callers::two_credentials_are_not_guessed_between,
@@ -152,6 +155,7 @@ fn main() -> ExitCode {
         &[Kind::Postgres],
         false,
         last_used::a_thousand_checks_are_a_few_writes,
+        beside::changes_at_the_same_time_reach_every_secret,
         postgres::a_page_costs_the_same_queries_whatever_its_size,
         postgres::a_page_reads_its_own_rows_alone,
         postgres::sslmode_means_what_libpq_says,
