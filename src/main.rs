@@ -6,6 +6,11 @@ use std::process::ExitCode;
 use apikeys::cli::{Cli, Failure, run};
 use clap::Parser;
 
+/// Threads give each other what they allocate, which glibc's allocator has them wait for.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How many threads do what blocks and has no thread of its own, such as finding the address of a host. More would each keep memory
 /// of their own.
 const BLOCKING_THREADS: usize = 4;
