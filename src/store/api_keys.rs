@@ -1,29 +1,25 @@
 //! The keys: made, found, listed and deleted.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use diesel::{
-    ExpressionMethods, Insertable, QueryDsl, QueryResult, Queryable, Selectable, SelectableHelper,
-};
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::any_of::AnyOf;
 use super::error::Error;
 use super::events::NewEventRow;
 use super::listing::{Beside, Ordered, Passes};
 use super::lock::LockOwner;
 use super::range::{Between, ById, Group};
+use super::rows::{ApiKeyRow, NewApiKeyRow, NewSecretRow, SecretRow, assemble, secrets_of};
 use super::schema::{api_key_events, api_key_secrets, api_keys};
-use super::types::{DbInstant, DbUuid, SqlUuid};
+use super::types::{DbInstant, DbUuid};
 use super::{Store, on_both};
-use crate::key::api_key::{ApiKey, ApiKeySecret};
+use crate::key::api_key::ApiKey;
 use crate::key::event::{Action, Actor};
 use crate::key::list::{Filter, Order};
-use crate::key::model::{KeyId, Name, Owner};
+use crate::key::model::{KeyId, Owner};
 use crate::key::page::{Page, PageRequest};
-use crate::key::scope::Scopes;
 use crate::key::secret::Digest;
 
 /// All that is written when a key is made.
@@ -47,110 +43,6 @@ pub enum Created {
     Yes,
     /// The owner had as many as may be; nothing was done.
     LimitReached,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = api_keys)]
-pub(super) struct ApiKeyRow {
-    pub(super) id: DbUuid,
-    pub(super) name: String,
-    scopes: String,
-    created_at: DbInstant,
-    created_by: String,
-    pub(super) expires_at: Option<DbInstant>,
-    pub(super) disabled_at: Option<DbInstant>,
-}
-
-impl ApiKeyRow {
-    pub(super) fn scopes(&self) -> Scopes {
-        Scopes::from_store(self.scopes.clone())
-    }
-
-    fn with_secrets(self, owner: Owner, secrets: Vec<ApiKeySecret>, as_of: Timestamp) -> ApiKey {
-        ApiKey {
-            id: self.id.0.into(),
-            owner,
-            name: Name::from_store(self.name),
-            scopes: Scopes::from_store(self.scopes),
-            created_at: self.created_at.0,
-            created_by: self.created_by,
-            expires_at: self.expires_at.map(|at| at.0),
-            disabled_at: self.disabled_at.map(|at| at.0),
-            secrets,
-            as_of,
-        }
-    }
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = api_key_secrets)]
-pub(super) struct SecretRow {
-    api_key_id: DbUuid,
-    pub(super) hint: String,
-    pub(super) created_at: DbInstant,
-    pub(super) expires_at: Option<DbInstant>,
-    pub(super) last_used_at: Option<DbInstant>,
-}
-
-impl From<SecretRow> for ApiKeySecret {
-    fn from(row: SecretRow) -> Self {
-        Self {
-            hint: row.hint,
-            created_at: row.created_at.0,
-            expires_at: row.expires_at.map(|at| at.0),
-            last_used_at: row.last_used_at.map(|at| at.0),
-        }
-    }
-}
-
-/// The query for the secrets of keys.
-#[diesel::dsl::auto_type]
-pub(super) fn secrets_of(rows: &[ApiKeyRow]) -> _ {
-    let of_these: AnyOf<SqlUuid, DbUuid> =
-        AnyOf::keys_of_secrets(rows.iter().map(|row| row.id).collect());
-    api_key_secrets::table.filter(of_these)
-}
-
-/// Gives each key of an owner its secrets. A key that has none was deleted since its row was read.
-pub(super) fn assemble(
-    owner: &Owner,
-    rows: Vec<ApiKeyRow>,
-    secrets: Vec<SecretRow>,
-    as_of: Timestamp,
-) -> Vec<ApiKey> {
-    let mut of_keys: HashMap<DbUuid, Vec<ApiKeySecret>> = HashMap::with_capacity(rows.len());
-    for secret in secrets {
-        let of_key = of_keys.entry(secret.api_key_id).or_default();
-        of_key.push(secret.into());
-    }
-    let keys = rows.into_iter().filter_map(|row| {
-        let mut secrets = of_keys.remove(&row.id)?;
-        secrets.sort_by_key(|secret| Reverse(secret.created_at));
-        Some(row.with_secrets(owner.clone(), secrets, as_of))
-    });
-    keys.collect()
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = api_keys)]
-struct NewApiKeyRow<'a> {
-    id: DbUuid,
-    owner: &'a str,
-    name: &'a str,
-    name_folded: String,
-    scopes: &'a str,
-    created_at: DbInstant,
-    created_by: &'a str,
-    expires_at: Option<DbInstant>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = api_key_secrets)]
-pub(super) struct NewSecretRow<'a> {
-    pub(super) digest: &'a [u8],
-    pub(super) api_key_id: DbUuid,
-    pub(super) hint: &'a str,
-    pub(super) created_at: DbInstant,
 }
 
 impl Store {

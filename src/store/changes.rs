@@ -4,9 +4,9 @@ use diesel::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::api_keys::{ApiKeyRow, NewSecretRow, SecretRow, assemble, secrets_of};
 use super::error::Error;
 use super::events::NewEventRow;
+use super::rows::{ApiKeyRow, NewSecretRow, SecretRow, assemble, secrets_of};
 use super::schema::{api_key_events, api_key_secrets, api_keys};
 use super::types::{DbInstant, DbUuid};
 use super::{Store, on_both};

@@ -14,6 +14,7 @@ mod lock;
 mod migrate;
 mod postgres;
 mod range;
+mod rows;
 mod schema;
 mod secrets;
 mod sqlite;

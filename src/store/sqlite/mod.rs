@@ -5,6 +5,8 @@ mod threads;
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
+use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -29,7 +31,10 @@ pub(super) struct Database {
     pub(super) readers: Threads,
 }
 
-const READERS: usize = 4;
+/// How many connections read: as many as there are processors, within these.
+const READERS: RangeInclusive<usize> = 2..=8;
+/// The page cache, 8 MB for each, holds what lies above the leaves of the table of secrets, where there are some millions.
+const READERS_PRAGMAS: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -8000;";
 
 /// The busy timeout (`DATABASE_WAIT`) comes first: the other statements may have to wait for another process. `FULL` makes what was
 /// acknowledged survive a loss of power.
@@ -59,13 +64,15 @@ pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
     let file = tokio::task::spawn_blocking(move || prepare(&prepared))
         .await
         .map_err(|error| OpenError::Migration(error.to_string()))??;
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let readers = processors.clamp(*READERS.start(), *READERS.end());
     let connections = |name, count, more_pragmas| {
         let path = path.clone();
         Threads::start(name, count, move || connect(&path, more_pragmas))
     };
     Ok(Database {
         writer: connections("sqlite-writer", 1, "")?,
-        readers: connections("sqlite-reader", READERS, "PRAGMA query_only = ON;")?,
+        readers: connections("sqlite-reader", readers, READERS_PRAGMAS)?,
         path,
         file,
     })
