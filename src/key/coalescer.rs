@@ -1,4 +1,4 @@
-//! Makes one question of many: those that arrive while others are being answered wait together, and go as one.
+//! Makes one question of many: those that arrive while others are being answered wait together, and half of them go as one.
 //!
 //! Nothing is kept: an answer is for those who asked before its question was put, so that a key that was deleted before a
 //! request began is never found for it. There is no timer either; who comes when nothing is going on goes at once.
@@ -131,11 +131,11 @@ impl<L: Lookup> Flight<L> {
         }
     }
 
-    /// Those who go next.
+    /// Those who go next: a share of all, so that no question is large while another one is small, and nothing goes on meanwhile.
     fn next(&self) -> Option<Vec<Waiter<L>>> {
         let mut state = self.0.state();
         state.waiting.retain(|waiter| !waiter.answer.is_closed());
-        let count = state.waiting.len().min(BATCH);
+        let count = state.waiting.len().div_ceil(IN_FLIGHT).min(BATCH);
         (count > 0).then(|| state.waiting.drain(..count).collect())
     }
 }

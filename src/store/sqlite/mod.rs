@@ -33,8 +33,6 @@ pub(super) struct Database {
 
 /// How many connections read: as many as there are processors, within these.
 const READERS: RangeInclusive<usize> = 2..=8;
-/// The page cache, 8 MB for each, holds what lies above the leaves of the table of secrets, where there are some millions.
-const READERS_PRAGMAS: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -8000;";
 
 /// The busy timeout (`DATABASE_WAIT`) comes first: the other statements may have to wait for another process. `FULL` makes what was
 /// acknowledged survive a loss of power.
@@ -72,7 +70,7 @@ pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
     };
     Ok(Database {
         writer: connections("sqlite-writer", 1, "")?,
-        readers: connections("sqlite-reader", readers, READERS_PRAGMAS)?,
+        readers: connections("sqlite-reader", readers, "PRAGMA query_only = ON;")?,
         path,
         file,
     })
