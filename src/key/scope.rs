@@ -79,9 +79,13 @@ impl Scopes {
         &self.0
     }
 
-    /// Takes scopes as the database has them, which holds only what was parsed before.
+    /// Takes scopes as the database has them, which holds only what was parsed before, unless a person wrote it.
     pub(crate) fn from_store(text: String) -> Self {
-        Self(text)
+        if text.is_empty() || text.split(' ').all(Self::is_token) {
+            return Self(text);
+        }
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        Self(words.join(" "))
     }
 }
 
@@ -106,6 +110,14 @@ mod tests {
                 prop_assert_eq!(scopes.as_str(), text);
             }
         }
+    }
+
+    #[test]
+    fn what_a_person_wrote_is_put_in_order() {
+        let stored = |text: &str| Scopes::from_store(text.to_owned());
+        assert_eq!(stored(" read\n  write ").as_str(), "read write");
+        assert_eq!(stored("read write").as_str(), "read write");
+        assert_eq!(stored("").iter().count(), 0);
     }
 
     #[test]

@@ -79,6 +79,8 @@ impl Store {
                             .or(api_key_secrets::key_expires_at.gt(now)),
                     )
                     .filter(api_key_secrets::key_disabled_at.is_null())
+                    // What no trigger has filled in is nobody's.
+                    .filter(api_key_secrets::key_owner.ne(""))
                     .select(LiveKeyRow::as_select())
                     .load(conn)
                     .await?;

@@ -81,9 +81,25 @@ pub async fn what_a_person_writes_into_the_database_counts_at_once(test: Test) {
     for secret in [&secret, &other] {
         assert_eq!(told(&client, secret).await, good("other", ""));
     }
-    test.database
-        .execute("DELETE FROM api_keys WHERE owner = 'other'")
-        .await;
+    // A tool that does not look after foreign keys, which is SQLite's default, deletes and replaces keys alike.
+    let careless = |statement: &str| match kind {
+        Kind::Sqlite => format!("PRAGMA foreign_keys = OFF; {statement}"),
+        Kind::Postgres => statement.to_owned(),
+    };
+    if kind == Kind::Sqlite {
+        let replace = |disabled_at: &str| {
+            careless(&format!(
+                "REPLACE INTO api_keys (id, owner, name, scopes, created_at, created_by, disabled_at)
+                 SELECT id, owner, name, scopes, created_at, created_by, {disabled_at} FROM api_keys WHERE owner = 'other'"
+            ))
+        };
+        test.database.execute(&replace(&past)).await;
+        assert_eq!(told(&client, &other).await.0, 401);
+        test.database.execute(&replace("NULL")).await;
+        assert_eq!(told(&client, &other).await, good("other", ""));
+    }
+    let delete = careless("DELETE FROM api_keys WHERE owner = 'other'");
+    test.database.execute(&delete).await;
     for secret in [&secret, &other] {
         assert_eq!(told(&client, secret).await.0, 401);
     }
@@ -114,6 +130,12 @@ pub async fn keys_of_an_older_version_are_checked_too(test: Test) {
         };
         test.database.execute(&down).await;
     }
+    // A secret whose key somebody deleted, with a tool that does not look after foreign keys.
+    let orphan = test.key("orphan", &[]).await;
+    if kind == Kind::Sqlite {
+        let delete = "PRAGMA foreign_keys = OFF; DELETE FROM api_keys WHERE owner = 'orphan'";
+        test.database.execute(delete).await;
+    }
     test.database
         .execute("DELETE FROM __diesel_schema_migrations WHERE version >= '20261125'")
         .await;
@@ -122,6 +144,12 @@ pub async fn keys_of_an_older_version_are_checked_too(test: Test) {
     assert_eq!(told(&client, &secrets[0]).await, good("acme", "read write"));
     assert_eq!(told(&client, &secrets[1]).await, good("acme", ""));
     assert_eq!(status(&server, &paused).await, 401);
+    let expected = if kind == Kind::Sqlite { 401 } else { 200 };
+    assert_eq!(status(&server, &orphan).await, expected);
+    // What no trigger has seen is nobody's.
+    let unseen = "UPDATE api_key_secrets SET key_owner = ''";
+    test.database.execute(unseen).await;
+    assert_eq!(status(&server, &secrets[0]).await, 401);
 
     // One of the older version that still runs writes what it knows of.
     let secret =

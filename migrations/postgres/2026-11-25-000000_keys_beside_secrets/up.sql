@@ -1,5 +1,10 @@
 -- A check asks for a secret and is answered by one row: what it tells of the key stands beside the digest as well. The triggers keep it so,
 -- whoever writes: this server, one of an older version, or a person. What was there before is the next migration's.
+
+-- In the order in which those who write lock them, and not for ever: whoever checks a key would wait behind this.
+SET LOCAL lock_timeout = '5s';
+LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE;
+
 ALTER TABLE api_key_secrets
     ADD COLUMN key_owner       text NOT NULL DEFAULT '',
     ADD COLUMN key_name        text NOT NULL DEFAULT '',
@@ -8,7 +13,7 @@ ALTER TABLE api_key_secrets
     ADD COLUMN key_disabled_at timestamptz;
 
 -- The lock makes a change of the key wait until the secret can be seen, so that it reaches it too.
-CREATE FUNCTION api_key_secrets_take_key() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION api_key_secrets_take_key() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     SELECT owner, name, scopes, expires_at, disabled_at
     INTO new.key_owner, new.key_name, new.key_scopes, new.key_expires_at, new.key_disabled_at
@@ -24,7 +29,7 @@ $$;
 CREATE TRIGGER api_key_secrets_take_key BEFORE INSERT OR UPDATE OF api_key_id ON api_key_secrets
 FOR EACH ROW EXECUTE FUNCTION api_key_secrets_take_key();
 
-CREATE FUNCTION api_keys_give_key() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION api_keys_give_key() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     UPDATE api_key_secrets
     SET key_owner = new.owner, key_name = new.name, key_scopes = new.scopes,

@@ -1,3 +1,5 @@
+DROP TRIGGER api_keys_take_secrets;
+DROP TRIGGER api_keys_give_key_first;
 DROP TRIGGER api_keys_give_key;
 DROP TRIGGER api_key_secrets_take_key;
 DROP TRIGGER api_key_secrets_take_key_first;

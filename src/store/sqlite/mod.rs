@@ -31,8 +31,8 @@ pub(super) struct Database {
     pub(super) readers: Threads,
 }
 
-/// How many connections read: as many as there are processors, within these.
-const READERS: RangeInclusive<usize> = 2..=8;
+/// How many connections read: as many as there are processors, within these. With few, slow lists would hold up checks.
+const READERS: RangeInclusive<usize> = 4..=8;
 
 /// The busy timeout (`DATABASE_WAIT`) comes first: the other statements may have to wait for another process. `FULL` makes what was
 /// acknowledged survive a loss of power.

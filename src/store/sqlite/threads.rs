@@ -92,16 +92,31 @@ impl Drop for Threads {
 fn work_off(jobs: &Receiver<Job>, connect: &Connect) {
     let mut known = None;
     for job in jobs {
-        let connection = match known.take() {
-            Some(connection) => Ok(connection),
-            None => connect(),
-        };
-        match connection {
-            Ok(mut connection) => {
-                let ended = catch_unwind(AssertUnwindSafe(|| job(Ok(&mut connection))));
-                known = (ended.is_ok() && !is_broken(&mut connection)).then_some(connection);
-            }
-            Err(error) => job(Err(error)),
+        // A connection in whose work something panicked is not used again; the thread is.
+        let connection = known.take();
+        let done = catch_unwind(AssertUnwindSafe(|| do_one(job, connection, connect)));
+        known = done.ok().flatten();
+    }
+}
+
+/// Does one job. Gives the connection, where it can be used again.
+fn do_one(
+    job: Job,
+    known: Option<SqliteConnection>,
+    connect: &Connect,
+) -> Option<SqliteConnection> {
+    let connection = match known {
+        Some(connection) => Ok(connection),
+        None => connect(),
+    };
+    match connection {
+        Ok(mut connection) => {
+            job(Ok(&mut connection));
+            (!is_broken(&mut connection)).then_some(connection)
+        }
+        Err(error) => {
+            job(Err(error));
+            None
         }
     }
 }
