@@ -100,8 +100,7 @@ impl Store {
         request: &PageRequest,
     ) -> Result<Page<ApiKeyEvent>, Error> {
         const NEWEST_FIRST: Direction = Direction::Descending;
-        let owner = owner.clone();
-        let group = Group::events_of(&owner, key);
+        let group = Group::events_of(owner, key);
         let page = Between::cursors(group.clone(), request, NEWEST_FIRST);
         let beyond = Between::beyond(group.clone(), request, NEWEST_FIRST);
         let PageRequest { size, end, .. } = *request;
@@ -116,7 +115,6 @@ impl Store {
             read | conn | {
                 let rows: Vec<EventRow> = api_key_events::table
                     .filter(page)
-                    .filter(api_key_events::owner.eq(owner.as_str()))
                     .select(EventRow::as_select())
                     .order(order)
                     .limit(i64::from(size) + 1)
@@ -126,7 +124,6 @@ impl Store {
                     None => false,
                     Some(beyond) => api_key_events::table
                         .filter(beyond)
-                        .filter(api_key_events::owner.eq(owner.as_str()))
                         .select(api_key_events::id)
                         .order(by_id)
                         .limit(1)
@@ -150,14 +147,12 @@ impl Store {
         owner: &Owner,
         key: Option<KeyId>,
     ) -> Result<i64, Error> {
-        let owner = owner.clone();
-        let all = Between::all(Group::events_of(&owner, key));
+        let all = Between::all(Group::events_of(owner, key));
         on_both!(
             self,
             read | conn | {
                 api_key_events::table
                     .filter(all)
-                    .filter(api_key_events::owner.eq(owner.as_str()))
                     .count()
                     .get_result(conn)
                     .await?
