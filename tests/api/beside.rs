@@ -1,9 +1,10 @@
 //! What stands of a key beside its secrets, for checks to read: it is the key's own, whoever wrote it.
 
-use crate::forward_auth::{ask, status};
-use crate::harness::{Client, Kind, Server, Test, eventually, hex};
-
+use apikeys::key::secret::{Prefix, Secret};
 use sha2::{Digest, Sha256};
+
+use crate::forward_auth::{ask, status};
+use crate::harness::{Client, Kind, Test, eventually, hex};
 
 /// Those that brought it, newest first, and the folders of each database.
 const MIGRATIONS: [&str; 2] = [
@@ -152,23 +153,22 @@ pub async fn keys_of_an_older_version_are_checked_too(test: Test) {
     assert_eq!(status(&server, &secrets[0]).await, 401);
 
     // One of the older version that still runs writes what it knows of.
-    let secret =
-        apikeys::key::secret::Secret::generate(&apikeys::key::secret::Prefix::parse("ak").unwrap())
-            .unwrap();
-    let secret = secret.expose_secret();
-    insert_as_before(&test, &server, secret).await;
-    assert_eq!(told(&client, secret).await, good("acme", ""));
+    let (secret, insert) = another_secret(kind, "owner = 'acme' AND scopes = ''");
+    assert_eq!(status(&server, &secret).await, 401);
+    test.database.execute(&insert).await;
+    assert_eq!(told(&client, &secret).await, good("acme", ""));
 }
 
-async fn insert_as_before(test: &Test, server: &Server, secret: &str) {
-    let kind = test.database.kind();
-    let digest = bytes(kind, &hex(&Sha256::digest(secret)));
+/// A secret, and the statement with which a server of the older version gives it to a key.
+fn another_secret(kind: Kind, of_key: &str) -> (String, String) {
+    let secret = Secret::generate(&Prefix::parse("ak").unwrap()).unwrap();
+    let secret = secret.expose_secret().to_owned();
+    let digest = bytes(kind, &hex(&Sha256::digest(&secret)));
     let insert = format!(
         "INSERT INTO api_key_secrets (digest, api_key_id, hint, created_at)
-         SELECT {digest}, id, 'ak_0000…', created_at FROM api_keys WHERE owner = 'acme' AND scopes = ''"
+         SELECT {digest}, id, 'ak_0000…', created_at FROM api_keys WHERE {of_key}"
     );
-    assert_eq!(status(server, secret).await, 401);
-    test.database.execute(&insert).await;
+    (secret, insert)
 }
 
 /// PostgreSQL's writers do not wait for each other as SQLite's do.
@@ -177,21 +177,11 @@ pub async fn changes_at_the_same_time_reach_every_secret(test: Test) {
         std::fs::read_to_string(format!("migrations/postgres/{}/up.sql", MIGRATIONS[0])).unwrap();
     let server = test.server().await;
     let client = server.client();
-    let secret = |i: usize| {
-        let prefix = apikeys::key::secret::Prefix::parse("ak").unwrap();
-        let secret = apikeys::key::secret::Secret::generate(&prefix).unwrap();
-        let digest = hex(&Sha256::digest(secret.expose_secret()));
-        let insert = format!(
-            "INSERT INTO api_key_secrets (digest, api_key_id, hint, created_at)
-             SELECT '\\x{digest}', id, 'ak_0000…', now() FROM api_keys WHERE owner = 'owner-{i}'"
-        );
-        (secret.expose_secret().to_owned(), insert)
-    };
     let pause =
         |i: usize| format!("UPDATE api_keys SET disabled_at = now() WHERE owner = 'owner-{i}'");
     for (i, is_new_first) in [(0, true), (1, false)] {
         let old = test.key(&format!("owner-{i}"), &[]).await;
-        let (new, insert) = secret(i);
+        let (new, insert) = another_secret(Kind::Postgres, &format!("owner = 'owner-{i}'"));
         let (first, second) = match is_new_first {
             true => (insert, pause(i)),
             false => (pause(i), insert),

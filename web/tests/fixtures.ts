@@ -179,3 +179,17 @@ export async function traces(page: Page): Promise<{ text: string; stores: number
   }));
   return { text: JSON.stringify(where), stores: where.stores };
 }
+
+/** A secret that is on the screen is nowhere else, and is gone when the page was left by `go`. */
+export async function expectGone(page: Page, secret: string, go: () => Promise<unknown>): Promise<void> {
+  const left = await traces(page);
+  expect(left.text).not.toContain(secret.slice(7));
+  expect(left.stores).toBe(0);
+  // Gone forward, back, or wherever: it does not come again.
+  for (const step of [go, () => page.goBack(), () => page.goForward(), () => page.goForward(), () => page.reload()]) {
+    await step();
+    await expect(page.locator("h1, pre").first()).toBeVisible();
+    await expect(page.locator("html")).not.toContainText(secret);
+    expect(await fieldValues(page)).not.toContain(secret);
+  }
+}
