@@ -9,6 +9,7 @@
 //! - [`auth`]: who is calling, and the permissions that only a caller gives.
 //! - [`key`]: the domain. [`key::service::Service`] holds the rules, [`key::secret::Secret`] the secrets.
 //! - [`store`]: Diesel, and only here.
+//! - [`bounds`]: every bound, for all of them.
 //!
 //! Dependencies point one way: `http -> graphql -> key::service -> store`.
 //!
@@ -20,6 +21,7 @@
 //! - A database that cannot be reached is an outage, never "not found".
 
 pub mod auth;
+pub mod bounds;
 pub mod cli;
 pub mod config;
 pub mod graphql;

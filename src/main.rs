@@ -2,6 +2,8 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use apikeys::cli::{Cli, Failure, run};
 use clap::Parser;
@@ -29,7 +31,12 @@ fn main() -> ExitCode {
         Err(Failure::Mistake(problem)) => (2, problem),
         Err(Failure::Failed(problem)) => (1, problem),
     };
-    // Where even stderr is gone, the exit code is all that is left to tell.
-    let _ = writeln!(std::io::stderr(), "apikeys: {problem}");
+    // Where stderr is gone, or nobody reads it, the exit code is all that is left to tell.
+    let (told, is_told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = writeln!(std::io::stderr(), "apikeys: {problem}");
+        let _ = told.send(());
+    });
+    let _ = is_told.recv_timeout(Duration::from_secs(1));
     ExitCode::from(code)
 }

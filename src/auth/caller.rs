@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::oidc::Person;
 use crate::key::api_key::LiveKey;
 use crate::key::error::Error;
+use crate::key::event::PresentedSecret;
 use crate::key::model::{KeyId, Owner};
 use crate::key::scope;
 use crate::key::secret::Digest;
@@ -140,6 +141,17 @@ impl Caller {
             Identity::CommandLine => Credential::CommandLine,
             Identity::Oidc { .. } => Credential::Oidc,
             Identity::ApiKey { .. } => Credential::ApiKey,
+        }
+    }
+
+    /// The secret that was presented, if it was that of a key.
+    pub fn presented(&self) -> Option<PresentedSecret> {
+        match &self.identity {
+            Identity::ApiKey { api_key, .. } => Some(PresentedSecret {
+                id: api_key.id,
+                digest: api_key.digest,
+            }),
+            Identity::Local | Identity::CommandLine | Identity::Oidc { .. } => None,
         }
     }
 

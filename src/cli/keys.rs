@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{Failure, print, start_logging};
+use super::{Failure, log, print};
 use crate::auth::{Caller, WriteKeys};
 use crate::config::Config;
 use crate::key::clock::Clock;
 use crate::key::error::{Error, chain};
 use crate::key::lifetime;
 use crate::key::model::{Name, Owner};
+use crate::key::retention::Retention;
 use crate::key::scope::Scopes;
 use crate::key::service::{KeyWithSecret, NewApiKey, Service};
 use crate::store::Store;
@@ -42,7 +43,7 @@ impl New {
 }
 
 pub(super) async fn create(config: Config, new: New) -> Result<(), Failure> {
-    start_logging(&config);
+    let _log = log::start(&config);
     let store = Store::open(&config.database_url).await?;
     let (service, clock) = service(config, store);
     let permission = permission(new.owner)?;
@@ -64,7 +65,7 @@ pub(super) async fn create(config: Config, new: New) -> Result<(), Failure> {
 
 pub(super) async fn revoke_all(config: Config, owner: &str) -> Result<(), Failure> {
     let owner = Owner::parse(owner)?;
-    start_logging(&config);
+    let _log = log::start(&config);
     let store = Store::open_existing(&config.database_url).await?;
     let (service, _) = service(config, store);
     let count = service.delete_all(&permission(owner)?).await?;
@@ -76,7 +77,15 @@ pub(super) async fn revoke_all(config: Config, owner: &str) -> Result<(), Failur
 
 fn service(config: Config, store: Store) -> (Service, Arc<Clock>) {
     let clock = Arc::new(Clock::system());
-    let service = Service::new(store, config.key_prefix, config.limits, clock.clone());
+    let (prefix, limits) = (config.key_prefix, config.limits);
+    // A server of this installation removes what is kept no longer.
+    let retention = Retention::new(
+        store.clone(),
+        clock.clone(),
+        config.event_retention,
+        config.max_events_per_owner,
+    );
+    let service = Service::new(store, prefix, limits, clock.clone(), Arc::new(retention));
     (service, clock)
 }
 

@@ -1,6 +1,7 @@
 //! The command line: which subcommand, and what it prints.
 
 mod keys;
+mod log;
 mod scan;
 mod serve;
 
@@ -8,9 +9,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{Config, ConfigError, LogForm, Settings};
+use crate::config::{Config, ConfigError, Settings};
 use crate::graphql;
 use crate::key::error::InvalidInput;
 use crate::store::{OpenError, Store};
@@ -99,7 +99,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(config).await,
         Command::Migrate => {
-            start_logging(&config);
+            let _log = log::start(&config);
             Store::open(&config.database_url).await?;
             tracing::info!("the database is up to date");
             Ok(())
@@ -127,26 +127,6 @@ fn print(text: &str) -> Result<(), Failure> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
         .map_err(|error| Failure::Failed(format!("cannot write to stdout: {error}")))
-}
-
-fn start_logging(config: &Config) {
-    // What a panic says goes to the log as one line, where whoever reads the log finds it.
-    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(config.log_filter.clone())
-        .with_writer(io::stderr)
-        // Where nobody reads stderr any more, the server goes on without a log.
-        .log_internal_errors(false);
-    match config.log_form {
-        LogForm::Pretty => log.compact().with_target(false).finish().init(),
-        LogForm::Json => log
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .finish()
-            .init(),
-    }
 }
 
 impl From<ConfigError> for Failure {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use walkdir::WalkDir;
 
-use super::{Failure, print, start_logging};
+use super::{Failure, log, print};
 use crate::config::Config;
 use crate::key::api_key::LiveKey;
 use crate::key::clock::Clock;
@@ -48,7 +48,7 @@ keywords = ["{prefix}_"]
 }
 
 pub(super) async fn scan(config: Config, paths: &[PathBuf], check: bool) -> Result<(), Failure> {
-    start_logging(&config);
+    let _log = log::start(&config);
     let (mut places, mut unread) = (Vec::new(), 0);
     for entry in paths
         .iter()

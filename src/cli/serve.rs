@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Failure, print, start_logging};
+use super::{Failure, log, print};
 use crate::auth::{Authenticator, LocalToken, Oidc, OidcSettings, People};
 use crate::config::Config;
 use crate::http::{self, Server};
+use crate::key::background::keep_up;
 use crate::key::clock::Clock;
 use crate::key::error::chain;
 use crate::key::last_used::LastUsed;
@@ -17,19 +18,25 @@ use crate::key::verify::Verifier;
 use crate::store::Store;
 
 pub(super) async fn serve(config: Config) -> Result<(), Failure> {
-    start_logging(&config);
+    let log = log::start(&config);
     let people = people(config.oidc, config.local_token)?;
     let store = Store::open(&config.database_url).await?;
     let clock = Arc::new(Clock::system());
     let last_used = Arc::new(LastUsed::new(store.clone()));
-    let retention = Retention::new(store.clone(), clock.clone(), config.event_retention);
+    let retention = Arc::new(Retention::new(
+        store.clone(),
+        clock.clone(),
+        config.event_retention,
+        config.max_events_per_owner,
+    ));
     let verifier = Arc::new(Verifier::new(
         store.clone(),
         config.key_prefix.clone(),
         clock.clone(),
         last_used.clone(),
     ));
-    let service = Service::new(store, config.key_prefix, config.limits, clock);
+    let (prefix, limits) = (config.key_prefix, config.limits);
+    let service = Service::new(store, prefix, limits, clock, retention.clone());
     let settings = http::Settings {
         listen: config.listen,
         public_url: config.public_url,
@@ -39,7 +46,8 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     };
     let is_local = matches!(people, People::Local(_));
     let authenticator = Authenticator::new(people, verifier.clone());
-    let server = Server::bind(settings, authenticator, Arc::new(service), verifier)
+    let fares = vec![last_used.fares(), retention.fares()];
+    let server = Server::bind(settings, authenticator, Arc::new(service), verifier, fares)
         .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
     if is_local && !config.listen.ip().is_loopback() {
         tracing::warn!(
@@ -50,18 +58,24 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
 
     // Dropped when the server has stopped, which ends what goes on beside it.
     let (stop, stopped) = watch::channel(());
+    let (last_use, old_events) = (last_used.fares(), retention.fares());
     let beside = [
-        tokio::spawn(last_used.keep_writing(stopped.clone())),
-        tokio::spawn(retention.keep_pruning(stopped)),
+        tokio::spawn(keep_up(last_use, stopped.clone(), move |stopped| {
+            last_used.clone().keep_writing(stopped)
+        })),
+        tokio::spawn(keep_up(old_events, stopped.clone(), move |stopped| {
+            retention.clone().keep_pruning(stopped)
+        })),
+        tokio::spawn(log.tell_of_losses(stopped)),
     ];
-    let served = server.run().await;
+    server.run().await;
     drop(stop);
     for task in beside {
         if let Err(panic) = task.await {
             tracing::error!(%panic, "a task beside the server did not end well");
         }
     }
-    served.map_err(|error| Failure::Failed(chain(&error)))
+    Ok(())
 }
 
 fn people(oidc: Option<OidcSettings>, token: Option<LocalToken>) -> Result<People, Failure> {

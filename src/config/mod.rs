@@ -39,6 +39,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long events are kept.
     pub event_retention: SignedDuration,
+    /// How many events of one owner are kept.
+    pub max_events_per_owner: u32,
     /// The header in which API keys are taken.
     pub key_header: HeaderName,
     /// The origins whose pages may call `/graphql`.
@@ -106,11 +108,11 @@ impl TryFrom<Settings> for Config {
             let right = "must be a lower-case letter, then up to 15 lower-case letters or digits";
             ConfigError::new("APIKEYS_KEY_PREFIX", right)
         })?;
-        let max_keys_per_owner = settings.max_keys_per_owner.parse();
-        let max_keys_per_owner = max_keys_per_owner.ok().filter(|most| *most > 0);
-        let max_keys_per_owner = max_keys_per_owner.ok_or_else(|| {
-            ConfigError::new("APIKEYS_MAX_KEYS_PER_OWNER", "must be a number from 1 on")
-        })?;
+        let max_keys_per_owner = count("APIKEYS_MAX_KEYS_PER_OWNER", &settings.max_keys_per_owner)?;
+        let max_events_per_owner = count(
+            "APIKEYS_MAX_EVENTS_PER_OWNER",
+            &settings.max_events_per_owner,
+        )?;
         let max_lifetime = settings.max_lifetime.as_deref().map(lifetime::parse);
         let max_lifetime = max_lifetime
             .transpose()
@@ -162,6 +164,7 @@ impl TryFrom<Settings> for Config {
             key_prefix,
             limits,
             event_retention,
+            max_events_per_owner,
             key_header,
             allowed_origins,
             graphiql,
@@ -169,6 +172,12 @@ impl TryFrom<Settings> for Config {
             log_filter,
         })
     }
+}
+
+/// A number from 1 on.
+fn count(variable: &'static str, text: &str) -> Result<u32, ConfigError> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| ConfigError::new(variable, "must be a number from 1 on"))
 }
 
 /// OIDC mode, where an issuer is set; half of its settings are a mistake rather than local mode.

@@ -144,6 +144,16 @@ pub struct Settings {
     #[arg(global = true, hide_env_values = true)]
     pub(super) event_retention: String,
 
+    /// The most events that the record of one owner keeps; beyond, the oldest are removed.
+    #[arg(
+        long,
+        env = "APIKEYS_MAX_EVENTS_PER_OWNER",
+        value_name = "COUNT",
+        default_value = "100000"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    pub(super) max_events_per_owner: String,
+
     /// The header in which API keys are taken, besides `Authorization: Bearer`.
     #[arg(
         long,

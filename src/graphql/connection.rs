@@ -6,13 +6,13 @@ use async_graphql::{Context, Object, Result, SimpleObject, Value};
 
 use super::event::ApiKeyEvent;
 use super::plain::{Held, Plain, PlainList};
+use super::questions::Questions;
 use super::types::ApiKey;
 use crate::auth::{Caller, ReadKeys};
 use crate::key::event;
 use crate::key::list::{Cursor, Filter, Order, OrderField};
 use crate::key::model::KeyId;
 use crate::key::page::{DEFAULT_SIZE, MAX_SIZE, Page, PageRequest};
-use crate::key::service::Service;
 
 /// What a question to the database costs, however little is asked.
 pub(super) const QUESTION: usize = 20;
@@ -31,7 +31,7 @@ pub(super) fn page_complexity(
 
 /// A page of API keys.
 pub struct ApiKeyConnection {
-    page: Page<ApiKey>,
+    page: Arc<Page<ApiKey>>,
     filter: Filter,
     by: OrderField,
     permission: ReadKeys,
@@ -46,10 +46,10 @@ impl ApiKeyConnection {
         request: PageRequest,
     ) -> Result<Self> {
         let permission = ctx.data::<Caller>()?.read_keys()?;
-        let service = ctx.data::<Arc<Service>>()?;
-        let page = service.list(&permission, &filter, order, &request).await?;
+        let questions = ctx.data::<Questions>()?;
+        let page = questions.list(&permission, &filter, order, &request);
         Ok(Self {
-            page: page.map(ApiKey::from),
+            page: page.await?,
             filter,
             by: order.field,
             permission,
@@ -81,8 +81,8 @@ impl ApiKeyConnection {
     /// it is not shown.
     #[graphql(complexity = 50)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
-        let service = ctx.data::<Arc<Service>>()?;
-        Ok(service.count(&self.permission, &self.filter).await?)
+        let questions = ctx.data::<Questions>()?;
+        questions.count(&self.permission, &self.filter).await
     }
 }
 
@@ -130,7 +130,7 @@ impl From<ApiKey> for ApiKeyEdge {
 
 /// A page of events.
 pub struct ApiKeyEventConnection {
-    page: Page<event::ApiKeyEvent>,
+    page: Arc<Page<event::ApiKeyEvent>>,
     of: Option<KeyId>,
     permission: ReadKeys,
 }
@@ -143,8 +143,8 @@ impl ApiKeyEventConnection {
         request: PageRequest,
     ) -> Result<Self> {
         let permission = ctx.data::<Caller>()?.read_keys()?;
-        let service = ctx.data::<Arc<Service>>()?;
-        let page = service.events(&permission, of, &request).await?;
+        let questions = ctx.data::<Questions>()?;
+        let page = questions.events(&permission, of, &request).await?;
         Ok(Self {
             page,
             of,
@@ -175,8 +175,8 @@ impl ApiKeyEventConnection {
     /// How many events the whole list has. It costs a query of its own: leave it out where it is not shown.
     #[graphql(complexity = 50)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
-        let service = ctx.data::<Arc<Service>>()?;
-        Ok(service.count_events(&self.permission, self.of).await?)
+        let questions = ctx.data::<Questions>()?;
+        questions.count_events(&self.permission, self.of).await
     }
 }
 

@@ -42,6 +42,7 @@ impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let (code, message) = match error {
             Error::InvalidInput(invalid) => return invalid.into(),
+            Error::Unauthenticated => (code::UNAUTHENTICATED, error.to_string()),
             Error::Forbidden(_) => (code::FORBIDDEN, error.to_string()),
             Error::LimitReached(_) => (code::LIMIT_REACHED, error.to_string()),
             Error::NotFound => (code::NOT_FOUND, error.to_string()),

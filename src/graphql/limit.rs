@@ -6,16 +6,14 @@
 use std::collections::HashMap;
 
 use async_graphql::ServerError;
-use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    ExecutableDocument, Field, OperationType, Selection, SelectionSet,
+};
+use async_graphql_value::Value;
 
-use super::MAX_COMPLEXITY;
 use super::error::{code, request_error};
-
-/// How deep selections may nest through fields and fragments together.
-const MAX_NESTING: usize = 64;
-
-/// How many variables an operation may declare: validation compares each with each.
-const MAX_VARIABLES: usize = 100;
+use crate::bounds;
+use crate::key::page;
 
 /// Checks a document before it is validated: all of it, because validation walks what is not executed too.
 pub(super) fn check(document: &ExecutableDocument) -> Result<(), ServerError> {
@@ -26,23 +24,37 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), ServerError> {
     };
     let mut total: usize = 0;
     for (_, operation) in document.operations.iter() {
-        if operation.node.variable_definitions.len() > MAX_VARIABLES {
+        let operation = &operation.node;
+        if operation.variable_definitions.len() > bounds::VARIABLES {
             return refuse(format!(
-                "An operation may declare {MAX_VARIABLES} variables at most."
+                "An operation may declare {} variables at most.",
+                bounds::VARIABLES
             ));
         }
-        match counter.selections(&operation.node.selection_set.node, 0) {
-            Ok(count) => total = total.saturating_add(count),
-            Err(TooDeep) => return refuse("Query is nested too deep.".to_owned()),
+        let Ok(cost) = counter.selections(&operation.selection_set.node, 0) else {
+            return refuse("Query is nested too deep.".to_owned());
+        };
+        total = total.saturating_add(cost.selections);
+        if cost.introspections > 1 {
+            let problem =
+                "A document may look at the schema once: by one `__schema` or one `__type`.";
+            return refuse(problem.to_owned());
+        }
+        if operation.ty == OperationType::Mutation && cost.bytes > bounds::ANSWER_LEN {
+            return refuse(
+                "The answer could be larger than 1 MiB, which is the most; nothing was changed. Select less of what each \
+                 mutation gives, or send them in several documents."
+                    .to_owned(),
+            );
         }
     }
     for name in document.fragments.keys() {
         match counter.fragment(name, 0) {
-            Ok(count) => total = total.max(count),
+            Ok(cost) => total = total.max(cost.selections),
             Err(TooDeep) => return refuse("Query is nested too deep.".to_owned()),
         }
     }
-    if total > MAX_COMPLEXITY {
+    if total > bounds::COMPLEXITY {
         return refuse("Query is too complex.".to_owned());
     }
     Ok(())
@@ -50,22 +62,44 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), ServerError> {
 
 struct TooDeep;
 
+/// What a selection costs when every fragment is put in its place.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    selections: usize,
+    /// How many of them are `__schema` or `__type`.
+    introspections: usize,
+    /// The most bytes that a mutation answers to it.
+    bytes: usize,
+}
+
+impl Cost {
+    fn add(&mut self, other: Self) {
+        self.selections = self.selections.saturating_add(other.selections);
+        self.introspections = self.introspections.saturating_add(other.introspections);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
 struct Counter<'a> {
     document: &'a ExecutableDocument,
-    fragments: HashMap<&'a str, usize>,
+    fragments: HashMap<&'a str, Cost>,
 }
 
 impl<'a> Counter<'a> {
-    /// How many selections there are when every fragment is put in its place.
-    fn selections(&mut self, set: &'a SelectionSet, nesting: usize) -> Result<usize, TooDeep> {
-        if nesting > MAX_NESTING {
+    fn selections(&mut self, set: &'a SelectionSet, nesting: usize) -> Result<Cost, TooDeep> {
+        if nesting > bounds::NESTING {
             return Err(TooDeep);
         }
-        let mut count: usize = 0;
+        let mut total = Cost::default();
         for selection in &set.items {
-            let inner = match &selection.node {
+            let mut cost = match &selection.node {
                 Selection::Field(field) => {
-                    self.selections(&field.node.selection_set.node, nesting + 1)?
+                    let field = &field.node;
+                    let mut cost = self.selections(&field.selection_set.node, nesting + 1)?;
+                    let name = field.name.node.as_str();
+                    cost.introspections += usize::from(matches!(name, "__schema" | "__type"));
+                    cost.bytes = most_bytes(field, cost.bytes);
+                    cost
                 }
                 Selection::InlineFragment(fragment) => {
                     self.selections(&fragment.node.selection_set.node, nesting + 1)?
@@ -74,21 +108,56 @@ impl<'a> Counter<'a> {
                     self.fragment(&spread.node.fragment_name.node, nesting)?
                 }
             };
-            count = count.saturating_add(inner).saturating_add(1);
+            cost.selections = cost.selections.saturating_add(1);
+            total.add(cost);
         }
-        Ok(count)
+        Ok(total)
     }
 
-    fn fragment(&mut self, name: &'a str, nesting: usize) -> Result<usize, TooDeep> {
-        if let Some(count) = self.fragments.get(name) {
-            return Ok(*count);
+    fn fragment(&mut self, name: &'a str, nesting: usize) -> Result<Cost, TooDeep> {
+        if let Some(cost) = self.fragments.get(name) {
+            return Ok(*cost);
         }
         // An unknown fragment is for validation to report.
         let Some(fragment) = self.document.fragments.get(name) else {
-            return Ok(0);
+            return Ok(Cost::default());
         };
-        let count = self.selections(&fragment.node.selection_set.node, nesting + 1)?;
-        self.fragments.insert(name, count);
-        Ok(count)
+        let cost = self.selections(&fragment.node.selection_set.node, nesting + 1)?;
+        self.fragments.insert(name, cost);
+        Ok(cost)
     }
+}
+
+/// The most bytes of a field of a mutation's payload, where those of what is selected of it are `below`. The domain bounds each
+/// text: 50 scopes of 100 characters, 100 characters of a name, 255 of an owner or a subject, in UTF-8 and with what JSON adds.
+fn most_bytes(field: &Field, below: usize) -> usize {
+    let name = field.name.node.as_str();
+    let items = match name {
+        "events" => page_size(field),
+        "changes" => 4,
+        "secrets" => 2,
+        _ => 1,
+    };
+    let own = match name {
+        "scopes" => 50 * 103,
+        "deletedApiKeyIds" => 100 * 39,
+        "name" | "apiKeyName" | "before" | "after" => 800,
+        "owner" | "createdBy" | "actor" => 1_100,
+        _ => 64,
+    };
+    let key = field.response_key().node.len() + 8;
+    below.saturating_mul(items).saturating_add(own + key)
+}
+
+/// How many items a page has at most; the most that any has where a variable says it.
+fn page_size(field: &Field) -> usize {
+    let size = ["first", "last"]
+        .into_iter()
+        .find_map(|name| field.get_argument(name));
+    let size = match size.map(|size| &size.node) {
+        None | Some(Value::Null) => u64::from(page::DEFAULT_SIZE),
+        Some(Value::Number(size)) => size.as_u64().unwrap_or_default(),
+        Some(_) => u64::from(page::MAX_SIZE),
+    };
+    usize::try_from(size.min(u64::from(page::MAX_SIZE))).unwrap_or(usize::MAX)
 }

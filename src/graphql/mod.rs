@@ -9,37 +9,31 @@ mod input;
 mod limit;
 mod listing;
 mod mutation;
+mod nesting;
 mod order;
 mod plain;
 mod query;
+mod questions;
 mod request;
+mod size;
 mod types;
-
-use std::sync::Arc;
 
 use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder};
 
 pub use error::{code, request_error};
 pub use request::{Answer, Operation, Parameters};
 
-use crate::key::service::Service;
+use crate::bounds;
 use mutation::Mutation;
 use query::Query;
+use size::Measured;
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
-/// How deep a document may nest. The introspection query of graphql-js needs 15.
-const MAX_DEPTH: usize = 20;
-
-/// What a document may cost: a field costs 1, a question to the database 20, a page its size times its fields besides, a count
-/// and a mutation 50. A page of 100 with
-/// both `edges` and `nodes` stays well below.
-const MAX_COMPLEXITY: usize = 10_000;
-
-/// The schema, resolved against a service.
-pub fn schema(service: Arc<Service>) -> Schema {
-    builder().data(service).finish()
+/// The schema.
+pub fn schema() -> Schema {
+    builder().finish()
 }
 
 /// The schema in the schema definition language, as `schema.graphql` keeps it.
@@ -54,7 +48,8 @@ pub fn sdl() -> String {
 
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     async_graphql::Schema::build(Query, Mutation, EmptySubscription)
-        .limit_depth(MAX_DEPTH)
-        .limit_complexity(MAX_COMPLEXITY)
-        .limit_directives(50)
+        .limit_depth(bounds::DEPTH)
+        .limit_complexity(bounds::COMPLEXITY)
+        .limit_directives(bounds::DIRECTIVES)
+        .extension(Measured)
 }

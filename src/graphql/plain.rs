@@ -12,6 +12,8 @@ use async_graphql::registry::Registry;
 use async_graphql::resolver_utils::resolve_list;
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value};
 
+use super::size::{Size, bytes_of};
+
 /// An object whose fields are there, or most of them.
 pub(super) trait Plain: Sync {
     /// The name of its type.
@@ -54,12 +56,18 @@ impl<T: OutputType + Plain> OutputType for PlainList<T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let items = self.0.iter();
-        let items = items.map(|item| resolve(ctx, item, &ctx.item.node));
-        match items.collect() {
-            Some(items) => Ok(Value::List(items)),
-            None => resolve_list(ctx, field, &self.0, Some(self.0.len())).await,
+        let size = ctx.data_opt::<Size>();
+        let mut items = Vec::with_capacity(self.0.len());
+        for item in &self.0 {
+            let Some(item) = resolve(ctx, item, &ctx.item.node) else {
+                return resolve_list(ctx, field, &self.0, Some(self.0.len())).await;
+            };
+            if size.is_some_and(|size| !size.add(bytes_of(&item, true))) {
+                return Ok(Value::Null);
+            }
+            items.push(item);
         }
+        Ok(Value::List(items))
     }
 }
 

@@ -1,18 +1,16 @@
 //! The queries.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Object, Result};
 
 use super::connection::{ApiKeyConnection, ApiKeyEventConnection, QUESTION, page_complexity};
 use super::event::ApiKeyEvent;
 use super::listing::{ApiKeyFilter, ApiKeyOrder};
+use super::questions::Questions;
 use super::types::{ApiKey, Node, Viewer};
 use crate::auth::Caller;
 use crate::key::list::{Order, OrderField};
 use crate::key::model::KeyId;
 use crate::key::page::PageRequest;
-use crate::key::service::Service;
 
 /// The entry to all queries.
 pub struct Query;
@@ -38,12 +36,13 @@ impl Query {
     ) -> Result<Option<Node>> {
         let id = KeyId::parse("id", &id)?;
         let permission = ctx.data::<Caller>()?.read_keys()?;
-        let service = ctx.data::<Arc<Service>>()?;
-        if let Some(api_key) = service.find(&permission, id).await? {
-            return Ok(Some(Node::ApiKey(api_key.into())));
+        let questions = ctx.data::<Questions>()?;
+        if let Some(api_key) = questions.find(&permission, id).await? {
+            return Ok(Some(Node::ApiKey(api_key)));
         }
-        let event = service.find_event(&permission, id.into()).await?;
-        Ok(event.as_ref().map(ApiKeyEvent::from).map(Node::ApiKeyEvent))
+        let event = questions.find_event(&permission, id.into()).await?;
+        let event = event.as_deref().map(ApiKeyEvent::from);
+        Ok(event.map(Node::ApiKeyEvent))
     }
 
     /// One API key; null where there is no key with this id, or it is not the caller's.
@@ -55,8 +54,7 @@ impl Query {
     ) -> Result<Option<ApiKey>> {
         let id = KeyId::parse("id", &id)?;
         let permission = ctx.data::<Caller>()?.read_keys()?;
-        let api_key = ctx.data::<Arc<Service>>()?.find(&permission, id).await?;
-        Ok(api_key.map(ApiKey::from))
+        ctx.data::<Questions>()?.find(&permission, id).await
     }
 
     /// The caller's API keys, newest first, in pages. Without `first` and `last`, the first 20.

@@ -1,6 +1,9 @@
 //! From the parameters of a request to its answer: choose the operation, execute it, and see to it that every error
 //! carries a code.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, VariableDefinition,
 };
@@ -9,11 +12,12 @@ use async_graphql::{Name, Response, ServerError, Value, Variables};
 use super::Schema;
 use super::error::{code, code_of, request_error, set};
 use super::order::Order;
-use super::{input, limit};
+use super::questions::Questions;
+use super::size::Size;
+use super::{input, limit, nesting};
 use crate::auth::Caller;
-
-/// How many mistakes of a document an answer tells of.
-const MAX_ERRORS: usize = 20;
+use crate::bounds;
+use crate::key::service::Service;
 
 /// The parameters of a GraphQL request, however they were transported.
 pub struct Parameters {
@@ -41,6 +45,7 @@ pub struct Operation {
 pub struct Answer {
     response: Response,
     is_request_error: bool,
+    is_query: bool,
 }
 
 impl Operation {
@@ -51,6 +56,8 @@ impl Operation {
             operation_name,
             variables,
         } = parameters;
+        nesting::check_document(&query)?;
+        nesting::check_variables(&variables)?;
         let variables = Variables::from_json(serde_json::Value::Object(variables));
         let mut request = async_graphql::Request::new(query.clone());
         request.operation_name = operation_name;
@@ -94,16 +101,29 @@ impl Operation {
         self.is_query
     }
 
-    /// Executes the operation for a caller. `request_id` is told to the client where the fault is ours.
-    pub async fn execute(self, schema: &Schema, caller: Caller, request_id: &str) -> Answer {
+    /// Executes the operation for a caller, in what is left of the time of a request that began at `begun`. `request_id` is told to
+    /// the client where the fault is ours.
+    pub async fn execute(
+        self,
+        schema: &Schema,
+        service: Arc<Service>,
+        caller: Caller,
+        begun: Instant,
+        request_id: &str,
+    ) -> Answer {
         let Self {
-            request,
+            mut request,
             query,
             unset,
             order,
+            is_query,
             ..
         } = self;
-        let mut response = schema.execute(request.data(caller)).await;
+        request = request.data(caller).data(Questions::new(service, begun));
+        if is_query {
+            request = request.data(Size::default());
+        }
+        let mut response = schema.execute(request).await;
         order.apply(&mut response.data);
         // What has a path happened during execution; what has none was found before it.
         let is_request_error = response.data == Value::Null
@@ -122,7 +142,7 @@ impl Operation {
         if is_request_error {
             // A document may have as many mistakes as it has words. Fields that failed are all told of: one that is null
             // without an error is one that does not exist.
-            response.errors.truncate(MAX_ERRORS);
+            response.errors.truncate(bounds::MISTAKES);
         }
         let mut explainer = input::Explainer::new(&query, &unset);
         for error in &mut response.errors {
@@ -137,6 +157,7 @@ impl Operation {
         Answer {
             response,
             is_request_error,
+            is_query,
         }
     }
 }
@@ -147,6 +168,7 @@ impl Answer {
         Self {
             response: Response::from_errors(vec![error]),
             is_request_error: true,
+            is_query: false,
         }
     }
 
@@ -170,10 +192,16 @@ impl Answer {
         }
         if self.is_request_error {
             let errors = &self.response.errors;
-            serde_json::to_vec(&RequestError { errors })
-        } else {
-            serde_json::to_vec(&self.response)
+            return serde_json::to_vec(&RequestError { errors });
         }
+        let body = serde_json::to_vec(&self.response)?;
+        if body.len() <= bounds::ANSWER_LEN || !self.is_query {
+            return Ok(body);
+        }
+        // A part of it would look like the whole.
+        let message = "The answer is larger than 1 MiB, which is the most; ask for less, or in several requests.";
+        let error = request_error(code::LIMIT_REACHED, message);
+        serde_json::to_vec(&Response::from_errors(vec![error]))
     }
 }
 

@@ -9,16 +9,16 @@ use async_graphql::{
 };
 use jiff::Timestamp;
 
-use super::connection::{ApiKeyEventConnection, page_complexity};
+use super::connection::{ApiKeyEventConnection, QUESTION, page_complexity};
 use super::datetime::DateTime;
 use super::event::ApiKeyEvent;
 use super::plain::{Held, Plain};
+use super::questions::Questions;
 use crate::auth::{Caller, Credential, ReadOwnKey};
 use crate::key::api_key as model;
 use crate::key::error::Error;
 use crate::key::list::OrderField;
 use crate::key::page::PageRequest;
-use crate::key::service::Service;
 
 /// Anything that has an id of its own and can be fetched again with `node(id:)`.
 #[derive(Interface)]
@@ -245,12 +245,12 @@ pub struct Viewer {
 impl Viewer {
     /// The API key that was presented, if one was. A program that holds only a key learns here whose it is and what
     /// it may do.
+    #[graphql(complexity = "QUESTION + child_complexity")]
     async fn api_key(&self, ctx: &Context<'_>) -> Result<Option<ApiKey>> {
-        let Some(permission) = &self.own_key else {
-            return Ok(None);
-        };
-        let api_key = ctx.data::<Arc<Service>>()?.find_own(permission).await?;
-        Ok(api_key.map(ApiKey::from))
+        match &self.own_key {
+            Some(permission) => ctx.data::<Questions>()?.find_own(permission).await,
+            None => Ok(None),
+        }
     }
 }
 

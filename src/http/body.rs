@@ -1,15 +1,10 @@
 //! Reads the body of a request: not all there is, and not for ever.
 
-use std::time::Duration;
-
 use poem::Body;
 use poem::error::ReadBodyError;
 use poem::http::StatusCode;
 
-/// The largest body that is read, in bytes.
-const MAX_LEN: usize = 64 * 1024;
-/// How long a body may take to arrive.
-const TIMEOUT: Duration = Duration::from_secs(20);
+use crate::bounds;
 
 /// Why a body could not be read.
 pub(super) struct Unread {
@@ -24,11 +19,11 @@ pub(super) async fn read(body: Body) -> Result<Vec<u8>, Unread> {
         let message = message.to_owned();
         Unread { status, message }
     };
-    match tokio::time::timeout(TIMEOUT, body.into_bytes_limit(MAX_LEN)).await {
+    match tokio::time::timeout(bounds::BODY, body.into_bytes_limit(bounds::BODY_LEN)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(unread(
             StatusCode::PAYLOAD_TOO_LARGE,
-            &format!("The body is larger than {MAX_LEN} bytes."),
+            &format!("The body is larger than {} bytes.", bounds::BODY_LEN),
         )),
         Ok(Err(_)) => Err(unread(
             StatusCode::BAD_REQUEST,

@@ -3,18 +3,20 @@
 //! POST takes `application/json`, GET runs queries only. Every refusal is a GraphQL body, typed by `Accept`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use poem::http::{Method, StatusCode, header};
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
+use tokio::task::AbortHandle;
 use tracing::Instrument;
 
 use super::App;
 use super::caller::caller;
 use super::log::{OperationName, RequestId};
 use super::media::MediaType;
-use super::parameters;
 use super::refusal::{Refusal, respond};
+use super::{body, parameters};
 use crate::graphql::{Answer, Operation, code};
 
 /// `/graphql`, whatever the method.
@@ -47,10 +49,20 @@ async fn handle(
     media_type: MediaType,
     request_id: &str,
 ) -> Result<Response, Refusal> {
+    // First the body, which may take its time, then who sends it: a credential that ended meanwhile does nothing.
+    let body = match *request.method() {
+        Method::POST => body::read(body).await,
+        _ => Ok(Vec::new()),
+    };
+    let begun = Instant::now();
     let caller = caller(app, request).await?;
+    let turn = app.turns.next().await.ok_or_else(|| {
+        let message = "The service is busy; try again in a moment. Nothing was done.";
+        Refusal::unavailable(message, "1")
+    })?;
     let parameters = match *request.method() {
         Method::GET => parameters::of_query_string(request.uri().query().unwrap_or_default())?,
-        Method::POST => parameters::of_body(request, body).await?,
+        Method::POST => parameters::of_body(request, body)?,
         _ => {
             let message = "Use POST, or GET for queries.";
             return Err(Refusal::new(
@@ -78,12 +90,22 @@ async fn handle(
         .with_header(header::ALLOW, "POST"));
     }
     let name = operation.name().map(ToOwned::to_owned);
-    // As a task of its own, so that a panic ends this request alone and is answered.
+    // As a task of its own, so that a panic ends this request alone and is answered. A mutation goes to its end when its client
+    // has gone; a query does not.
+    let is_query = operation.is_query();
     let work = {
-        let (schema, request_id) = (app.schema.clone(), request_id.to_owned());
-        async move { operation.execute(&schema, caller, &request_id).await }
+        let (schema, service) = (app.schema.clone(), app.service.clone());
+        let request_id = request_id.to_owned();
+        async move {
+            let answer = operation.execute(&schema, service, caller, begun, &request_id);
+            let answer = answer.await;
+            drop(turn);
+            answer
+        }
     };
-    let mut response = match tokio::spawn(work.in_current_span()).await {
+    let work = tokio::spawn(work.in_current_span());
+    let _ends_with_its_client = is_query.then(|| EndsWithItsClient(work.abort_handle()));
+    let mut response = match work.await {
         Ok(answer) => respond(&answer, status_of(&answer, media_type), media_type),
         Err(panic) => {
             tracing::error!(%panic, "a request ended in a panic");
@@ -95,6 +117,15 @@ async fn handle(
         response.extensions_mut().insert(OperationName(name));
     }
     Ok(response)
+}
+
+/// Ends a task when it is dropped, which for a request's is when the client goes away.
+struct EndsWithItsClient(AbortHandle);
+
+impl Drop for EndsWithItsClient {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// A refused document is 400 in the new media type, and 200 in the old one, which has always been so.

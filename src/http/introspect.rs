@@ -13,10 +13,12 @@ use poem::web::{Data, Json};
 use poem::{Body, IntoResponse, Request, Response, handler};
 use serde::Serialize;
 
+use super::body::Unread;
 use super::caller::{self, Rejected};
 use super::media::is_form;
 use super::{App, body};
 use crate::auth::{Caller, Refused};
+use crate::bounds;
 use crate::key::api_key::LiveKey;
 use crate::key::error::{Error, chain};
 
@@ -65,13 +67,21 @@ pub(super) async fn introspect(request: &Request, body: Body, app: Data<&Arc<App
 }
 
 async fn answer(request: &Request, body: Body, app: &App) -> Result<Option<Arc<LiveKey>>, Problem> {
-    let caller = authenticate(request.headers(), app).await?;
-    let permission = caller.introspect_keys().map_err(|error| Problem {
-        challenges: &["Bearer error=\"insufficient_scope\", scope=\"apikeys:introspect\""],
-        ..error.into()
-    })?;
-    let token = token(request, body).await?;
-    Ok(app.verifier.introspect(&permission, &token).await?)
+    // First the body, which may take its time, then who sends it.
+    let body = body::read(body).await;
+    let checks = async {
+        let caller = authenticate(request.headers(), app).await?;
+        let permission = caller.introspect_keys().map_err(|error| Problem {
+            challenges: &["Bearer error=\"insufficient_scope\", scope=\"apikeys:introspect\""],
+            ..error.into()
+        })?;
+        let token = token(request, body)?;
+        Ok(app.verifier.introspect(&permission, &token).await?)
+    };
+    let late = |elapsed| Problem::from(Error::Unavailable(Box::new(elapsed)));
+    tokio::time::timeout(bounds::CHECK, checks)
+        .await
+        .map_err(late)?
 }
 
 /// Finds out who asks: by a bearer token, the header for keys, or HTTP Basic with a key's id and secret. A cookie is nothing
@@ -112,12 +122,12 @@ fn basic(value: &HeaderValue) -> Option<Basic> {
 }
 
 /// The parameter `token` of the form, which must be there once. Others, such as `token_type_hint`, change nothing.
-async fn token(request: &Request, body: Body) -> Result<String, Problem> {
+fn token(request: &Request, body: Result<Vec<u8>, Unread>) -> Result<String, Problem> {
     if !is_form(request.headers()) {
         let right = "send the body as application/x-www-form-urlencoded";
         return Err(Problem::of_request(right));
     }
-    let body = body::read(body).await.map_err(|unread| Problem {
+    let body = body.map_err(|unread| Problem {
         status: unread.status,
         ..Problem::of_request(unread.message)
     })?;
@@ -225,6 +235,7 @@ impl From<Error> for Problem {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 problem(status, "temporarily_unavailable", description.to_owned())
             }
+            Error::Unauthenticated => Refused::Invalid.into(),
             Error::Internal(_) | Error::NotFound | Error::LimitReached(_) => {
                 tracing::error!(cause = chain(&error), "internal error");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -2,6 +2,7 @@
 
 mod body;
 mod caller;
+mod clients;
 mod console;
 mod cors;
 mod forward_auth;
@@ -12,29 +13,28 @@ mod log;
 mod media;
 mod pages;
 mod parameters;
+mod patience;
 mod refusal;
 mod session;
-mod socket;
+mod turns;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use poem::http::HeaderName;
-use poem::listener::TcpAcceptor;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Route, get, post};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
+use self::turns::Turns;
 use crate::auth::{Authenticator, People};
 use crate::graphql::{Schema, sdl};
+use crate::key::background::Fares;
 use crate::key::service::Service;
 use crate::key::verify::Verifier;
-
-/// How long requests may go on after a signal to stop.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
 
 /// What the server needs to know.
 pub struct Settings {
@@ -52,7 +52,7 @@ pub struct Settings {
 
 /// A server that listens.
 pub struct Server {
-    acceptor: socket::PatientAcceptor,
+    listener: TcpListener,
     stop: StopSignal,
     address: SocketAddr,
     public_url: Url,
@@ -64,7 +64,10 @@ struct App {
     schema: Schema,
     sdl: String,
     service: Arc<Service>,
+    turns: Turns,
     verifier: Arc<Verifier>,
+    /// How the tasks beside the requests fare.
+    fares: Vec<Arc<Fares>>,
     authenticator: Authenticator,
     key_header: HeaderName,
     /// Where browsers reach the server, as they write it in `Origin`.
@@ -81,6 +84,7 @@ impl Server {
         authenticator: Authenticator,
         service: Arc<Service>,
         verifier: Arc<Verifier>,
+        fares: Vec<Arc<Fares>>,
     ) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(settings.listen)?;
         listener.set_nonblocking(true)?;
@@ -90,10 +94,12 @@ impl Server {
             None => Url::parse(&format!("http://{address}")).map_err(io::Error::other)?,
         };
         let app = App {
-            schema: crate::graphql::schema(service.clone()),
+            schema: crate::graphql::schema(),
             sdl: sdl(),
             service,
+            turns: Turns::new(),
             verifier,
+            fares,
             authenticator,
             key_header: settings.key_header,
             origin: public_url.origin().ascii_serialization(),
@@ -101,7 +107,7 @@ impl Server {
             has_graphiql: settings.has_graphiql,
         };
         Ok(Self {
-            acceptor: socket::PatientAcceptor::new(TcpAcceptor::from_std(listener)?),
+            listener: TcpListener::from_std(listener)?,
             stop: StopSignal::new()?,
             address,
             public_url,
@@ -121,19 +127,12 @@ impl Server {
     }
 
     /// Serves until SIGTERM or Ctrl-C, then finishes what runs.
-    pub async fn run(self) -> io::Result<()> {
+    pub async fn run(self) {
         tracing::info!(address = %self.address, "listening");
         let is_https = self.public_url.scheme() == "https";
-        poem::Server::new_with_acceptor(self.acceptor)
-            .idle_timeout(socket::PATIENCE)
-            .run_with_graceful_shutdown(
-                routes(self.app, is_https),
-                self.stop.received(),
-                Some(SHUTDOWN_GRACE),
-            )
-            .await?;
+        let routes = routes(self.app, is_https);
+        clients::serve(self.listener, routes, self.stop.received()).await;
         tracing::info!("stopped");
-        Ok(())
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 
+use poem::Request;
 use poem::http::StatusCode;
-use poem::{Body, Request};
 use serde_json::{Map, Value};
 
-use super::body;
+use super::body::Unread;
 use super::media::is_json;
 use super::refusal::Refusal;
 use crate::graphql::{Parameters, code};
 
-/// The parameters of a POST request.
-pub(super) async fn of_body(request: &Request, body: Body) -> Result<Parameters, Refusal> {
+/// The parameters of a POST request, whose body was read.
+pub(super) fn of_body(
+    request: &Request,
+    body: Result<Vec<u8>, Unread>,
+) -> Result<Parameters, Refusal> {
     if !is_json(request.headers()) {
         let message = "Send the body as JSON, with `Content-Type: application/json`.";
         return Err(Refusal::new(
@@ -21,9 +24,8 @@ pub(super) async fn of_body(request: &Request, body: Body) -> Result<Parameters,
             message,
         ));
     }
-    let bytes = body::read(body)
-        .await
-        .map_err(|unread| Refusal::new(unread.status, code::BAD_USER_INPUT, unread.message))?;
+    let bytes =
+        body.map_err(|unread| Refusal::new(unread.status, code::BAD_USER_INPUT, unread.message))?;
     let body: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Refusal::bad_request(format!("The body is not JSON: {error}.")))?;
     let Value::Object(mut body) = body else {

@@ -31,6 +31,12 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message)
     }
 
+    /// It cannot be answered now; it may be tried again after so many seconds.
+    pub(super) fn unavailable(message: &str, retry_after: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
+            .with_header(header::RETRY_AFTER, retry_after)
+    }
+
     pub(super) fn with_header(mut self, name: header::HeaderName, value: &'static str) -> Self {
         self.header = Some((name, value));
         self
@@ -68,7 +74,7 @@ impl From<Rejected> for Refusal {
                 "Sign in, or send `Authorization: Bearer` with a token or an API key.",
                 "Bearer",
             ),
-            Refused::Invalid => challenge(
+            Refused::Invalid | Refused::Failed(Error::Unauthenticated) => challenge(
                 StatusCode::UNAUTHORIZED,
                 code::UNAUTHENTICATED,
                 "The token or API key is not valid.",
@@ -93,14 +99,12 @@ impl From<Rejected> for Refusal {
                     "the identity provider is not available"
                 );
                 let message = "The service cannot reach the identity provider, whose keys it needs to check this token; try again in a moment.";
-                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
-                    .with_header(header::RETRY_AFTER, "10")
+                Refusal::unavailable(message, "10")
             }
             Refused::Failed(Error::Unavailable(cause)) => {
                 tracing::error!(cause = chain(&*cause), "the database is not available");
                 let message = "The service cannot reach its database; try again in a moment.";
-                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
-                    .with_header(header::RETRY_AFTER, "1")
+                Refusal::unavailable(message, "1")
             }
             Refused::Failed(
                 error @ (Error::Internal(_) | Error::NotFound | Error::LimitReached(_)),

@@ -34,7 +34,7 @@ pub struct ApiKey {
 }
 
 /// Whether a key works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ApiKeyStatus {
     /// It works.
     Active,

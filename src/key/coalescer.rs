@@ -2,14 +2,17 @@
 //!
 //! Nothing is kept: an answer is for those who asked before its question was put, so that a key that was deleted before a
 //! request began is never found for it. There is no timer either; who comes when nothing is going on goes at once.
+//! An outage that a lookup meets is told to all who wait.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::bounds;
+
 /// How many questions are on their way at most. With more, fewer share each; with one, a slow one stops all.
-const IN_FLIGHT: usize = 2;
+const IN_FLIGHT: usize = bounds::LOOKUPS;
 /// How many keys one question asks for at most.
 const BATCH: usize = 256;
 
@@ -27,6 +30,9 @@ pub(super) trait Lookup: Send + Sync + 'static {
         &self,
         keys: Vec<Self::Key>,
     ) -> impl Future<Output = Result<Found<Self>, Self::Error>> + Send;
+
+    /// Whether an error says that nobody can be answered now, whatever they ask for.
+    fn is_outage(error: &Self::Error) -> bool;
 }
 
 /// What there is, by what it was looked for.
@@ -37,6 +43,8 @@ pub(super) type Found<L> = Vec<(<L as Lookup>::Key, <L as Lookup>::Value)>;
 pub(super) enum Failed<E> {
     /// The question that was put for several.
     Lookup(Arc<E>),
+    /// As many wait as may. The question was not put.
+    Full,
     /// A fault of ours: whoever put the question is gone.
     Lost,
 }
@@ -78,6 +86,9 @@ impl<L: Lookup> Coalescer<L> {
         let (answer, answered) = oneshot::channel();
         let starts = {
             let mut state = self.0.state();
+            if state.waiting.len() >= bounds::CHECKS {
+                return Err(Failed::Full);
+            }
             state.waiting.push(Waiter { key, answer });
             let starts = state.in_flight < IN_FLIGHT;
             state.in_flight += usize::from(starts);
@@ -116,6 +127,11 @@ impl<L: Lookup> Flight<L> {
             keys.sort_unstable();
             keys.dedup();
             let found = self.0.lookup.look_up(keys).await;
+            let mut waiters = waiters;
+            if found.as_ref().is_err_and(L::is_outage) {
+                // The next question would wait as long for the same.
+                waiters.append(&mut self.0.state().waiting);
+            }
             let found = found.map_err(Arc::new).map(|mut found| {
                 found.sort_unstable_by_key(|(key, _)| *key);
                 found

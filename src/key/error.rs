@@ -35,6 +35,9 @@ pub enum Error {
     /// The request breaks a rule; nothing was changed.
     #[error(transparent)]
     InvalidInput(#[from] InvalidInput),
+    /// The credential that asked for a change has ended since; nothing was changed.
+    #[error("the credential of this request does not work any more; nothing was changed")]
+    Unauthenticated,
     /// The caller is known, and may not do this. The sentence says what would be needed.
     #[error("{0}")]
     Forbidden(String),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::model::{KeyId, Owner};
+use super::secret::Digest;
 use crate::auth::Credential;
 
 /// Something that happened to a key.
@@ -97,4 +98,15 @@ pub struct Actor {
     pub credential: Credential,
     /// When, UTC.
     pub at: Timestamp,
+    /// The secret that they presented, if it was that of a key: it must still work when the change is made.
+    pub presented: Option<PresentedSecret>,
+}
+
+/// A secret that a caller presented, and the key that it was found to open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PresentedSecret {
+    /// The key.
+    pub id: KeyId,
+    /// What is kept of the secret.
+    pub digest: Digest,
 }

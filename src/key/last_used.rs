@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::background::Fares;
 use super::error::chain;
 use super::secret::Digest;
 use crate::store::Store;
@@ -25,13 +26,22 @@ const MOST: usize = 50_000;
 pub struct LastUsed {
     store: Store,
     marks: Mutex<HashMap<Digest, Timestamp>>,
+    fares: Arc<Fares>,
 }
 
 impl LastUsed {
     /// Nothing was used yet.
     pub fn new(store: Store) -> Self {
-        let marks = Mutex::default();
-        Self { store, marks }
+        Self {
+            store,
+            marks: Mutex::default(),
+            fares: Fares::new("when keys were last used cannot be written"),
+        }
+    }
+
+    /// How the writing fares.
+    pub fn fares(&self) -> Arc<Fares> {
+        self.fares.clone()
     }
 
     /// Writes down that a secret was used. It waits for nothing and cannot fail.
@@ -69,9 +79,11 @@ impl LastUsed {
         match self.store.secrets_set_last_used(&round[first..]).await {
             Ok(()) => {
                 round.truncate(first);
+                self.fares.worked();
                 true
             }
             Err(error) => {
+                self.fares.failed();
                 tracing::warn!(
                     cause = chain(&error),
                     "when keys were last used could not be written; it is tried again"

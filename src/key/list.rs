@@ -12,7 +12,7 @@ use super::model::{KeyId, fold};
 use super::scope::Scopes;
 
 /// Which keys are wanted: those for which all of it is so.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Filter {
     /// A folded text that is part of the folded name.
     pub(crate) name_contains: Option<String>,
@@ -52,7 +52,7 @@ impl Filter {
 }
 
 /// By what keys are ordered; those that are alike in it, by their ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderField {
     /// When they were made, which is the order of their ids.
     CreatedAt,
@@ -65,7 +65,7 @@ pub enum OrderField {
 }
 
 /// Which way round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// The least first.
     Ascending,
@@ -84,7 +84,7 @@ impl Direction {
 }
 
 /// An order of keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Order {
     /// By what.
     pub field: OrderField,
@@ -103,14 +103,14 @@ impl Default for Order {
 }
 
 /// Where in an order something stands. It outlives what stood there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor {
     pub(crate) place: Place,
     pub(crate) id: Uuid,
 }
 
 /// What comes before the id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     /// Nothing.
     Id,

@@ -4,6 +4,7 @@
 //! ([`crate::auth::ReadKeys`], [`crate::auth::WriteKeys`]).
 
 pub mod api_key;
+pub mod background;
 pub mod clock;
 mod coalescer;
 pub mod error;

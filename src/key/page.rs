@@ -10,7 +10,7 @@ pub const DEFAULT_SIZE: u32 = 20;
 pub const MAX_SIZE: u32 = 100;
 
 /// A part of an ordered list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageRequest {
     /// Only what follows this.
     pub after: Option<Cursor>,
@@ -23,7 +23,7 @@ pub struct PageRequest {
 }
 
 /// An end of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
     /// Where `first` counts from.
     First,

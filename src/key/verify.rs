@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::IntrospectKeys;
+use crate::bounds;
 use crate::store::{self, Store};
 
 use super::api_key::LiveKey;
@@ -38,6 +39,10 @@ impl Lookup for LiveKeys {
         let now = self.clock.now();
         self.store.secrets_find_live(digests, now).await
     }
+
+    fn is_outage(error: &store::Error) -> bool {
+        matches!(error, store::Error::Unavailable(_))
+    }
 }
 
 impl Verifier {
@@ -58,20 +63,32 @@ impl Verifier {
     /// The key whose secret this is; `None` for whatever is not the secret of a key that works now, all alike.
     ///
     /// The database is asked after this was called, so that a key which was deleted before is never found. What is
-    /// malformed never reaches it. [`Error::Unavailable`] is an outage and never means "bad".
+    /// malformed never reaches it. [`Error::Unavailable`] is an outage and never means "bad"; it comes within [`bounds::CHECK`].
     pub async fn verify(&self, presented: &str) -> Result<Option<Arc<LiveKey>>, Error> {
         let Ok(secret) = Secret::parse(&self.prefix, presented) else {
             return Ok(None);
         };
         let digest = secret.digest();
-        let found = self.lookups.get(digest).await?;
+        let found = self.look_up(digest).await?;
         if found.is_some() {
             self.last_used.mark(digest, self.clock.now());
         }
         Ok(found)
     }
 
-    /// The same, for somebody who may ask about keys that are not theirs.
+    /// Whether checks are answered: it asks what they ask, for a secret that nobody has.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.look_up(Digest::from_store([0; 32])).await.map(drop)
+    }
+
+    async fn look_up(&self, digest: Digest) -> Result<Option<Arc<LiveKey>>, Error> {
+        match tokio::time::timeout(bounds::CHECK, self.lookups.get(digest)).await {
+            Ok(found) => Ok(found?),
+            Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
+        }
+    }
+
+    /// The same as [`Self::verify`], for somebody who may ask about keys that are not theirs.
     pub async fn introspect(
         &self,
         _permission: &IntrospectKeys,
@@ -86,10 +103,9 @@ impl From<Failed<store::Error>> for Error {
         match failed {
             Failed::Lookup(error) => match *error {
                 store::Error::Unavailable(_) => Self::Unavailable(Box::new(error)),
-                store::Error::Unexpected(_) | store::Error::RolledBack => {
-                    Self::Internal(Box::new(error))
-                }
+                _ => Self::Internal(Box::new(error)),
             },
+            Failed::Full => Self::Unavailable("too many checks wait for an answer".into()),
             Failed::Lost => Self::Internal("a lookup ended without an answer".into()),
         }
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::Error;
 use super::events::NewEventRow;
 use super::listing::{Beside, Ordered, Passes};
-use super::lock::LockOwner;
+use super::lock::Locks;
 use super::range::{Between, ById, Group};
 use super::rows::{ApiKeyRow, NewApiKeyRow, NewSecretRow, SecretRow, assemble, secrets_of};
 use super::schema::{api_key_events, api_key_secrets, api_keys};
@@ -80,6 +80,7 @@ impl Store {
                 let event_row = NewEventRow::new(*event_id, key, actor, Action::Created, &[]);
                 // From here on nobody else makes a key for this owner, so that the count holds.
                 conn.lock_owner(&api_key.owner).await?;
+                conn.lock_keys(actor, &[]).await?;
                 let count: i64 = api_keys::table
                     .filter(api_keys::owner.eq(api_key.owner.as_str()))
                     .count()
@@ -121,10 +122,7 @@ impl Store {
         let outcome = on_both!(
             self,
             write | conn | {
-                if ids.len() > 1 {
-                    // Two who delete the same keys would wait for each other in a circle.
-                    conn.lock_owner(&owner).await?;
-                }
+                conn.lock_keys(&actor, &ids).await?;
                 let deleted: Vec<(DbUuid, String)> = diesel::delete(api_keys::table)
                     .filter(api_keys::id.eq_any(&ids))
                     .filter(api_keys::owner.eq(owner.as_str()))

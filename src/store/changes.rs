@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::error::Error;
 use super::events::NewEventRow;
+use super::lock::Locks;
 use super::rows::{ApiKeyRow, NewSecretRow, SecretRow, assemble, secrets_of};
 use super::schema::{api_key_events, api_key_secrets, api_keys};
 use super::types::{DbInstant, DbUuid};
@@ -88,6 +89,7 @@ impl Store {
             self,
             write | conn | {
                 let (owner, actor) = (&change.owner, &change.actor);
+                conn.lock_keys(actor, &[id]).await?;
                 // It changes nothing, gives the row, and keeps others from it until the transaction ends.
                 let mut rows: Vec<ApiKeyRow> = diesel::update(api_keys::table)
                     .filter(api_keys::id.eq(id))
@@ -144,6 +146,7 @@ impl Store {
             self,
             write | conn | {
                 let (owner, actor) = (&rotation.owner, &rotation.actor);
+                conn.lock_keys(actor, &[id]).await?;
                 // As above.
                 let rows: Vec<ApiKeyRow> = diesel::update(api_keys::table)
                     .filter(api_keys::id.eq(id))

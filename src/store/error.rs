@@ -17,9 +17,23 @@ pub enum Error {
     /// The transaction took back what it had done, as it was written to.
     #[error("the transaction was rolled back")]
     RolledBack,
+    /// The credential that asked for a change does not work any more; nothing was done.
+    #[error("the credential does not work any more")]
+    CredentialEnded,
     /// What the database holds or was asked makes no sense: a fault of ours.
     #[error("the database gave an unexpected answer")]
     Unexpected(#[source] Cause),
+}
+
+/// Ends a transaction whose credential does not work any more. Diesel carries it through.
+#[derive(Debug, thiserror::Error)]
+#[error("the credential does not work any more")]
+pub(super) struct CredentialEnded;
+
+impl From<CredentialEnded> for diesel::result::Error {
+    fn from(ended: CredentialEnded) -> Self {
+        Self::QueryBuilderError(Box::new(ended))
+    }
 }
 
 impl From<diesel::result::Error> for Error {
@@ -39,6 +53,9 @@ impl From<diesel::result::Error> for Error {
             | Diesel::BrokenTransactionManager
             | Diesel::RollbackErrorOnCommit { .. } => Self::Unavailable(Box::new(error)),
             Diesel::RollbackTransaction => Self::RolledBack,
+            Diesel::QueryBuilderError(cause) if cause.is::<CredentialEnded>() => {
+                Self::CredentialEnded
+            }
             _ => Self::Unexpected(Box::new(error)),
         }
     }
@@ -68,7 +85,7 @@ impl From<Error> for OpenError {
     fn from(error: Error) -> Self {
         match &error {
             Error::Unavailable(_) => Self::Unreachable(chain(&error)),
-            Error::Unexpected(_) | Error::RolledBack => Self::Migration(chain(&error)),
+            _ => Self::Migration(chain(&error)),
         }
     }
 }

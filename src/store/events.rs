@@ -209,4 +209,49 @@ impl Store {
         )
         .await
     }
+
+    /// Removes the oldest events of an owner beyond `kept`, `most` of them at most. Gives how many there were.
+    pub async fn api_key_events_prune_owner(
+        &self,
+        owner: &Owner,
+        kept: u32,
+        most: i64,
+    ) -> Result<usize, Error> {
+        let group = || Group::events_of(owner, None);
+        let (all, beyond) = (Between::all(group()), Between::all(group()));
+        let oldest_first = ById::ascending(group());
+        let newest_first = ById {
+            group: group(),
+            direction: Direction::Descending,
+        };
+        on_both!(
+            self,
+            write | conn | {
+                let newest_beyond: Option<DbUuid> = api_key_events::table
+                    .filter(all)
+                    .order(newest_first)
+                    .select(api_key_events::id)
+                    .offset(i64::from(kept))
+                    .first(conn)
+                    .await
+                    .optional()?;
+                let Some(newest_beyond) = newest_beyond else {
+                    return diesel::QueryResult::Ok(0);
+                };
+                let oldest: Vec<DbUuid> = api_key_events::table
+                    .filter(beyond)
+                    .filter(api_key_events::id.le(newest_beyond))
+                    .order(oldest_first)
+                    .select(api_key_events::id)
+                    .limit(most)
+                    .load(conn)
+                    .await?;
+                diesel::delete(api_key_events::table)
+                    .filter(api_key_events::id.eq_any(oldest))
+                    .execute(conn)
+                    .await
+            }
+        )
+        .await
+    }
 }

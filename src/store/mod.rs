@@ -24,22 +24,11 @@ mod url;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::{OptionalExtension, QueryDsl};
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::Pool;
-
 pub use api_keys::{ApiKeyCreation, Created};
 pub use changes::{ApiKeyChange, ApiKeyRotation};
 pub use error::{Error, OpenError};
+pub use postgres::STANDBY;
 pub use url::{BadDatabaseUrl, DatabaseUrl};
-
-/// How long a caller waits for the store in all; then it is [`Error::Unavailable`]. Longer than the two below together,
-/// so that what was answered so does not happen afterwards.
-const DEADLINE: Duration = Duration::from_secs(15);
-/// How long work waits for a connection.
-const CONNECTION_WAIT: Duration = Duration::from_secs(10);
-/// How long work waits for the database, once it has a connection.
-const DATABASE_WAIT: Duration = Duration::from_secs(4);
 
 /// An open database whose tables are those of this version. A clone is another handle to the same one.
 #[derive(Clone)]
@@ -49,22 +38,42 @@ pub struct Store {
 
 enum Backend {
     Sqlite(sqlite::Database),
-    Postgres(Pool<AsyncPgConnection>),
+    Postgres(postgres::Pools),
 }
 
 /// Runs the same Diesel code on whichever backend is open.
 ///
-/// `on_both!(store, read |conn| …)` takes any connection; `on_both!(store, write |conn| …)` runs its block as one
+/// `on_both!(store, check |conn| …)` takes a connection that only checks use, and an answer of a standby is none;
+/// `on_both!(store, read |conn| …)` takes any other connection;
+/// `on_both!(store, write |conn| …)` runs its block as one
 /// transaction, and starts it as a writer: a transaction of SQLite that reads before it writes fails when another
 /// wrote in between, however long it would wait. The block is async, owns what it uses, may use `?` on Diesel's
 /// results and gives a `QueryResult`.
 ///
-/// The work goes to its end when the caller goes away, on a connection's own thread or as a task of its own: a transaction
-/// that is dropped halfway would keep its locks for as long as its connection waits in the pool. A connection to PostgreSQL that does not
-/// answer in time is closed and not given back.
+/// Work whose caller has gone does not begin. Work that has begun goes to its end, on a connection's own thread or as a task of
+/// its own: a transaction that is dropped halfway would keep its locks for as long as its connection waits in the pool. A
+/// connection to PostgreSQL that did not answer in time, or on which the server said that it is not available, is closed.
 macro_rules! on_both {
+    ($store:expr, check |$conn:ident| $body:expr) => {
+        $crate::store::on_both!(@run $store, checks, $crate::bounds::LOOKUP,
+            sqlite: |database| {
+                use $crate::store::sqlite::RunQueryDsl as _;
+                database.checkers.run(async move |$conn: &mut ::diesel::SqliteConnection| Ok($body)).await
+            },
+            postgres: |connection| {
+                use ::diesel_async::RunQueryDsl as _;
+                let shared = &*connection;
+                let $conn = &mut &*shared;
+                let work = async { ::diesel::QueryResult::Ok($body) };
+                let is_standby = $crate::store::postgres::is_standby(shared);
+                match ::futures_util::future::try_join(work, is_standby).await? {
+                    (_, true) => Err($crate::store::Error::Unavailable($crate::store::STANDBY.into())),
+                    (found, false) => Ok(found),
+                }
+            })
+    };
     ($store:expr, read |$conn:ident| $body:expr) => {
-        $crate::store::on_both!(@run $store,
+        $crate::store::on_both!(@run $store, rest, $crate::bounds::WORK,
             sqlite: |database| {
                 use $crate::store::sqlite::RunQueryDsl as _;
                 database.readers.run(async move |$conn: &mut ::diesel::SqliteConnection| Ok($body)).await
@@ -76,7 +85,7 @@ macro_rules! on_both {
             })
     };
     ($store:expr, write |$conn:ident| $body:expr) => {
-        $crate::store::on_both!(@run $store,
+        $crate::store::on_both!(@run $store, rest, $crate::bounds::WORK,
             sqlite: |database| {
                 use $crate::store::sqlite::RunQueryDsl as _;
                 database.writer.run(async move |connection: &mut ::diesel::SqliteConnection| {
@@ -90,28 +99,38 @@ macro_rules! on_both {
                 Ok(::diesel_async::AsyncConnection::transaction(connection, work).await?)
             })
     };
-    (@run $store:expr, sqlite: |$database:ident| $sqlite:expr, postgres: |$connection:ident| $postgres:expr) => {
+    (@run $store:expr, $pool:ident, $limit:expr, sqlite: |$database:ident| $sqlite:expr, postgres: |$connection:ident| $postgres:expr) => {
         async {
             match &*$store.backend {
                 $crate::store::Backend::Sqlite($database) => {
                     $database.check_file()?;
-                    $crate::store::in_time($crate::store::DEADLINE, async move { $sqlite }).await?
+                    $crate::store::in_time($limit, async move { $sqlite }).await?
                 }
-                $crate::store::Backend::Postgres(pool) => {
-                    let pool = pool.clone();
-                    $crate::store::to_its_end(async move {
-                        let mut pooled = $crate::store::in_time($crate::store::CONNECTION_WAIT, pool.get()).await??;
-                        let work = async {
-                            let $connection = &mut *pooled;
-                            $postgres
+                $crate::store::Backend::Postgres(pools) => {
+                    let pool = pools.$pool.clone();
+                    let (mut answer, answered) = ::tokio::sync::oneshot::channel();
+                    ::tokio::spawn(async move {
+                        let pooled = ::tokio::select! {
+                            () = answer.closed() => return,
+                            pooled = $crate::store::postgres::connection(&pool) => pooled,
                         };
-                        let outcome = $crate::store::in_time($crate::store::DATABASE_WAIT, work).await;
-                        if outcome.is_err() {
-                            drop(::diesel_async::pooled_connection::deadpool::Object::take(pooled));
-                        }
-                        outcome?
-                    })
-                    .await
+                        let work = async {
+                            let mut pooled = pooled?;
+                            let work = async {
+                                let $connection = &mut *pooled;
+                                $postgres
+                            };
+                            let outcome = $crate::store::in_time($crate::bounds::STATEMENT, work).await;
+                            let outcome = outcome.and_then(|outcome| outcome);
+                            if matches!(outcome, Err($crate::store::Error::Unavailable(_))) {
+                                drop(::diesel_async::pooled_connection::deadpool::Object::take(pooled));
+                            }
+                            outcome
+                        };
+                        drop(answer.send(work.await));
+                    });
+                    let gone = |_| $crate::store::Error::Unexpected("the work ended in a panic".into());
+                    $crate::store::in_time($limit, answered).await?.map_err(gone)?
                 }
             }
         }
@@ -145,22 +164,6 @@ impl Store {
             _ => Self::open(url).await,
         }
     }
-
-    /// Asks the database whether it can still read its tables.
-    pub async fn ping(&self) -> Result<(), Error> {
-        on_both!(
-            self,
-            read | conn | {
-                schema::api_keys::table
-                    .select(schema::api_keys::name)
-                    .first::<String>(conn)
-                    .await
-                    .optional()?
-            }
-        )
-        .await
-        .map(drop)
-    }
 }
 
 /// Waits for `work`, within `limit`.
@@ -168,14 +171,4 @@ async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T,
     tokio::time::timeout(limit, work)
         .await
         .map_err(|elapsed| Error::Unavailable(Box::new(elapsed)))
-}
-
-/// Runs `work` as a task, whose result is waited for within the deadline.
-async fn to_its_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    match in_time(DEADLINE, tokio::spawn(work)).await? {
-        Ok(result) => result,
-        Err(panicked) => Err(Error::Unexpected(Box::new(panicked))),
-    }
 }

@@ -6,40 +6,77 @@ use std::time::Duration;
 
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::DEADLINE;
-use super::error::OpenError;
-use super::migrate;
+use super::error::{Error, OpenError};
+use super::{in_time, migrate};
+use crate::bounds;
 use crate::key::error::chain;
 
 const NOT_A_URL: &str = "is not a PostgreSQL URL; it must be like postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE, \
     with special characters in the password percent-encoded (@ as %40)";
 
-const CONNECTIONS: usize = 16;
-/// For each address of each host: shorter than what anyone waits for a connection, so that the next one has its turn.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Said of a server that only repeats what another one does. It may be behind, so that it is asked nothing.
+pub const STANDBY: &str =
+    "the database server is a standby, which may be behind and takes no changes";
 
-/// The server itself ends what the client no longer waits for (`DATABASE_WAIT`). And it plans a prepared statement once: its plan does
-/// not depend on the values, and planning for them each time took longer than the work. Such a plan thinks more of a page than there is to it,
-/// which is not to have it compiled, or shared between processes.
-const SESSION_SETTINGS: &str = "SET statement_timeout = '4s';
-    SET idle_in_transaction_session_timeout = '10s';
-    SET plan_cache_mode = force_generic_plan;
-    SET jit = off;
-    SET max_parallel_workers_per_gather = 0";
+/// What each session has, whatever the database or the role says.
+///
+/// The server ends what the client no longer waits for. A transaction that sees what others have committed since it began is
+/// what the limits count on; and what was acknowledged is on disk, or wherever else `synchronous_commit` says beyond that.
+///
+/// A prepared statement is planned once: its plan does not depend on the values, and planning for them each time took longer
+/// than the work. Such a plan overestimates the size of a page, so that JIT and parallel workers are off.
+fn session_settings() -> String {
+    format!(
+        "SET statement_timeout = {wait};
+        SET lock_timeout = {wait};
+        SET idle_in_transaction_session_timeout = '10s';
+        SET default_transaction_isolation = 'read committed';
+        SET default_transaction_read_only = off;
+        SET default_transaction_deferrable = off;
+        SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
+        SET plan_cache_mode = force_generic_plan;
+        SET jit = off;
+        SET max_parallel_workers_per_gather = 0",
+        wait = bounds::milliseconds(bounds::STATEMENT)
+    )
+}
+
+/// What a session that migrates has: it takes the time that it takes, and waits for locks as each migration says.
+const MIGRATION_SETTINGS: &str = "SET statement_timeout = 0;
+    SET lock_timeout = 0;
+    SET idle_in_transaction_session_timeout = 0;
+    SET default_transaction_isolation = 'read committed';
+    SET default_transaction_read_only = off";
 
 /// Serialises the migrations of replicas that start together. The number is the ASCII of `apikeys`.
 const MIGRATION_LOCK: i64 = 0x61_70_69_6b_65_79_73;
 
-pub(super) async fn open(url: &str) -> Result<Pool<AsyncPgConnection>, OpenError> {
+/// The connections to one server.
+pub(super) struct Pools {
+    /// For checks alone, which so wait for nothing else.
+    pub(super) checks: Pool<AsyncPgConnection>,
+    /// For everything else.
+    pub(super) rest: Pool<AsyncPgConnection>,
+}
+
+/// A connection of a pool, once one is free.
+pub(super) async fn connection(
+    pool: &Pool<AsyncPgConnection>,
+) -> Result<Object<AsyncPgConnection>, Error> {
+    Ok(in_time(bounds::CONNECTION, pool.get()).await??)
+}
+
+pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
     let unusable = |problem: &str| OpenError::Unusable(problem.to_owned());
     let (url, tls) = tls::from_url(url).map_err(OpenError::Unusable)?;
     // The parser's own message is not passed on: where a password holds an @ or a ?, it repeats a part of it.
@@ -53,12 +90,20 @@ pub(super) async fn open(url: &str) -> Result<Pool<AsyncPgConnection>, OpenError
         ));
     }
     let asked = config.get_connect_timeout().copied();
-    config.connect_timeout(asked.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT));
+    config.connect_timeout(asked.unwrap_or(bounds::CONNECT).min(bounds::CONNECT));
     if config.get_application_name().is_none() {
         config.application_name("apikeys");
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(Duration::from_secs(10));
+    }
+    if config.get_hosts().len().max(config.get_hostaddrs().len()) > 1
+        && !url.contains("target_session_attrs=")
+    {
+        // Of several servers, the one that takes changes; what a role says of its sessions does not make it another.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        let options = config.get_options().unwrap_or_default();
+        config.options(format!("{options} -c default_transaction_read_only=off"));
     }
     tls.warn_if_risky(&config);
     let tls = tls.connector().map_err(OpenError::Unusable)?;
@@ -70,12 +115,20 @@ pub(super) async fn open(url: &str) -> Result<Pool<AsyncPgConnection>, OpenError
         ))
     };
     // The timeout for connecting ends where the connection is; a server may then say nothing.
-    let connection = tokio::time::timeout(DEADLINE, connect(&config, tls.clone()))
+    let mut connection = tokio::time::timeout(bounds::REQUEST, connect(&config, tls.clone()))
         .await
         .map_err(|_| unreachable(&"it accepts connections and does not answer"))?
         .map_err(|error| unreachable(&error))?;
+    connection.batch_execute(MIGRATION_SETTINGS).await?;
+    if is_standby(&connection).await? {
+        return Err(unreachable(&format_args!("{STANDBY}; name its primary")));
+    }
     migrate_under_lock(connection).await?;
-    pool(config, tls)
+    let pool = |size| pool(config.clone(), tls.clone(), size);
+    Ok(Pools {
+        checks: pool(bounds::CHECK_CONNECTIONS)?,
+        rest: pool(bounds::CONNECTIONS - bounds::CHECK_CONNECTIONS)?,
+    })
 }
 
 /// Whether an `@` stands where it must be percent-encoded: the parser ends the credentials at the first one.
@@ -93,6 +146,17 @@ async fn connect(config: &Config, tls: MakeRustlsConnect) -> ConnectionResult<As
         .await
         .map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
     AsyncPgConnection::try_from_client_and_connection(client, connection).await
+}
+
+diesel::define_sql_function! {
+    /// Whether the server is a standby.
+    fn pg_is_in_recovery() -> Bool;
+}
+
+/// Whether the server only repeats what another one does. By the shared reference it is asked in one go with another question.
+pub(super) async fn is_standby(mut connection: &AsyncPgConnection) -> diesel::QueryResult<bool> {
+    let question = diesel::select(pg_is_in_recovery());
+    question.get_result(&mut connection).await
 }
 
 async fn migrate_under_lock(mut connection: AsyncPgConnection) -> Result<(), OpenError> {
@@ -113,7 +177,11 @@ async fn migrate_under_lock(mut connection: AsyncPgConnection) -> Result<(), Ope
     migrate::run(migrate::POSTGRES, &mut harness)
 }
 
-fn pool(config: Config, tls: MakeRustlsConnect) -> Result<Pool<AsyncPgConnection>, OpenError> {
+fn pool(
+    config: Config,
+    tls: MakeRustlsConnect,
+    size: usize,
+) -> Result<Pool<AsyncPgConnection>, OpenError> {
     let mut manager = ManagerConfig::<AsyncPgConnection>::default();
     manager.recycling_method = RecyclingMethod::Fast;
     manager.custom_setup = Box::new(move |_url| {
@@ -121,14 +189,18 @@ fn pool(config: Config, tls: MakeRustlsConnect) -> Result<Pool<AsyncPgConnection
         Box::pin(async move {
             let mut connection = connect(&config, tls).await?;
             connection
-                .batch_execute(SESSION_SETTINGS)
+                .batch_execute(&session_settings())
                 .await
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
-            Ok(connection)
+            match is_standby(&connection).await {
+                Ok(false) => Ok(connection),
+                Ok(true) => Err(ConnectionError::BadConnection(STANDBY.to_owned())),
+                Err(error) => Err(ConnectionError::CouldntSetupConfiguration(error)),
+            }
         })
     });
     Pool::builder(AsyncDieselConnectionManager::new_with_config("", manager))
-        .max_size(CONNECTIONS)
+        .max_size(size)
         .build()
         .map_err(|error| OpenError::Unreachable(error.to_string()))
 }

@@ -16,6 +16,7 @@ use super::schema::api_key_secrets;
 use super::sqlite;
 use super::types::{DbInstant, DbUuid, SqlInstant};
 use super::{Store, on_both};
+use crate::bounds;
 use crate::key::api_key::LiveKey;
 use crate::key::model::{Name, Owner};
 use crate::key::scope::Scopes;
@@ -53,6 +54,23 @@ impl LiveKeyRow {
     }
 }
 
+/// A secret works at `now`: neither it nor its key has ended, and the key is not paused. What no trigger has filled in is
+/// nobody's.
+#[diesel::dsl::auto_type]
+pub(super) fn works_at(now: DbInstant) -> _ {
+    let secret_goes_on = api_key_secrets::expires_at
+        .is_null()
+        .or(api_key_secrets::expires_at.gt(now));
+    let key_goes_on = api_key_secrets::key_expires_at
+        .is_null()
+        .or(api_key_secrets::key_expires_at.gt(now));
+    let is_not_paused = api_key_secrets::key_disabled_at.is_null();
+    secret_goes_on
+        .and(key_goes_on)
+        .and(is_not_paused)
+        .and(api_key_secrets::key_owner.ne(""))
+}
+
 impl Store {
     /// The keys that secrets with these digests open at `now`: neither has expired, and the key is not disabled.
     pub async fn secrets_find_live(
@@ -64,23 +82,10 @@ impl Store {
         let presented = AnyOf::digests(digests.collect());
         on_both!(
             self,
-            read | conn | {
-                let now = DbInstant(now);
+            check | conn | {
                 let rows: Vec<LiveKeyRow> = api_key_secrets::table
                     .filter(presented)
-                    .filter(
-                        api_key_secrets::expires_at
-                            .is_null()
-                            .or(api_key_secrets::expires_at.gt(now)),
-                    )
-                    .filter(
-                        api_key_secrets::key_expires_at
-                            .is_null()
-                            .or(api_key_secrets::key_expires_at.gt(now)),
-                    )
-                    .filter(api_key_secrets::key_disabled_at.is_null())
-                    // What no trigger has filled in is nobody's.
-                    .filter(api_key_secrets::key_owner.ne(""))
+                    .filter(works_at(DbInstant(now)))
                     .select(LiveKeyRow::as_select())
                     .load(conn)
                     .await?;
@@ -101,7 +106,7 @@ impl Store {
             digests.push(digest.as_bytes().to_vec());
             instants.push(DbInstant(*at));
         }
-        on_both!(@run self,
+        on_both!(@run self, rest, bounds::WORK,
             sqlite: |database| {
                 use sqlite::RunQueryDsl as _;
                 let uses = as_json(&digests, &instants);

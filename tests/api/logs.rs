@@ -34,7 +34,7 @@ pub async fn one_line_a_request_and_nothing_secret(test: Test) {
         .await
         .unwrap();
 
-    let log = server.log();
+    let log = server.whole_log().await;
     let lines: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

@@ -18,6 +18,7 @@ mod changes;
 mod cli;
 mod database;
 mod documents;
+mod effects;
 mod events;
 mod expiry;
 mod filters;
@@ -32,14 +33,18 @@ mod limits;
 mod logs;
 mod oidc;
 mod outage;
+mod overload;
 mod owners;
 mod pages;
+mod pinned;
 mod postgres;
 mod proxies;
+mod record;
 mod revocation;
 mod rotation;
 mod running;
 mod sessions;
+mod standby;
 
 use std::process::ExitCode;
 
@@ -132,6 +137,14 @@ fn main() -> ExitCode {
         running::a_signal_right_after_the_start_exits_0,
         sessions::the_link_opens_a_session_and_signing_out_ends_it,
         sessions::a_wrong_link_opens_nothing,
+        effects::a_key_revoked_before_the_body_came_makes_nothing,
+        effects::a_write_looks_whether_its_credential_still_works,
+        effects::a_document_of_many_mutations_stops_when_its_key_is_revoked,
+        effects::keys_that_change_each_other_at_the_same_time_wait_in_no_circle,
+        effects::a_key_that_writes_without_a_pause_can_be_deleted,
+        overload::heavy_documents_do_not_hold_up_checks,
+        record::the_record_of_an_owner_has_a_most,
+        record::a_task_that_cannot_do_its_work_is_told_by_readyz,
     );
     trials!(
         trials,
@@ -161,6 +174,13 @@ fn main() -> ExitCode {
         postgres::sslmode_means_what_libpq_says,
         postgres::a_server_that_does_not_answer_is_an_outage,
         postgres::a_server_that_accepts_and_says_nothing_is_reported_at_start,
+        overload::checks_are_answered_while_everything_else_waits,
+        overload::a_query_whose_client_is_gone_ends,
+        overload::a_frozen_database_is_an_outage_within_five_seconds,
+        overload::readyz_asks_once_for_all,
+        pinned::settings_of_the_database_change_no_promise,
+        standby::a_standby_answers_no_check,
+        standby::with_the_standby_alone_it_is_an_outage,
     );
     trials!(
         trials,

@@ -238,7 +238,7 @@ pub async fn a_token_that_is_not_good_is_refused(test: Test) {
     );
     assert_eq!(viewer(&server, &good).await.status, 200);
     // The log says why, and repeats nothing of any token.
-    let log = server.log();
+    let log = server.whole_log().await;
     for reason in [
         "it has expired",
         "it is for another audience",
@@ -303,7 +303,8 @@ pub async fn an_issuer_that_is_down_is_an_outage(test: Test) {
     assert!(text(&answer.body["errors"][0]["message"]).contains("identity provider"));
     assert!(
         server
-            .log()
+            .whole_log()
+            .await
             .contains("the identity provider's keys cannot be had")
     );
     // What does not need the issuer works, and garbage is garbage.
@@ -361,7 +362,8 @@ pub async fn an_issuer_with_another_name_is_not_believed(test: Test) {
     assert_eq!(answer.code(), "UNAVAILABLE", "{}", answer.body);
     assert!(
         server
-            .log()
+            .whole_log()
+            .await
             .contains("APIKEYS_OIDC_ISSUER must be exactly that")
     );
 }

@@ -54,7 +54,10 @@ pub async fn an_outage_is_called_one_and_ends(test: Test) {
     let alive = client.http.get(client.url("/livez")).send().await.unwrap();
     assert_eq!(alive.status(), 200, "the process itself is well");
     assert!(
-        server.log().contains("the database is not available"),
+        server
+            .whole_log()
+            .await
+            .contains("the database is not available"),
         "the cause is in the log"
     );
 

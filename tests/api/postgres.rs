@@ -47,7 +47,7 @@ pub async fn a_page_costs_the_same_queries_whatever_its_size(test: Test) {
 }
 
 /// How many queries for keys the server has logged.
-fn selects(database: &str) -> usize {
+pub fn selects(database: &str) -> usize {
     let is_select = |line: &&String| {
         line.contains("execute") && line.contains("FROM") && line.contains("api_key")
     };
@@ -207,13 +207,13 @@ pub async fn a_server_that_accepts_and_says_nothing_is_reported_at_start(test: T
 }
 
 /// Stands between the server and PostgreSQL, and can hold back what passes.
-struct Proxy {
-    url: String,
+pub struct Proxy {
+    pub url: String,
     stalled: tokio::sync::watch::Sender<bool>,
 }
 
 impl Proxy {
-    async fn start(url: &str) -> Self {
+    pub async fn start(url: &str) -> Self {
         let (before, rest) = url.split_once('@').unwrap();
         let (address, database) = rest.split_once('/').unwrap();
         let (stalled, is_stalled) = tokio::sync::watch::channel(false);
@@ -240,7 +240,7 @@ impl Proxy {
         Self { url, stalled }
     }
 
-    fn stall(&mut self, stalled: bool) {
+    pub fn stall(&mut self, stalled: bool) {
         self.stalled.send(stalled).unwrap();
     }
 }

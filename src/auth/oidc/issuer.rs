@@ -11,10 +11,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::bounds;
 use crate::key::error::Cause;
 
-/// How long the issuer has to answer, for all that is asked of it at one time.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest answer that is read, in bytes.
 const MAX_LEN: usize = 1024 * 1024;
 /// How long keys are good where the issuer does not say, and the bounds to what it says.
@@ -117,16 +116,19 @@ impl Issuer {
             .user_agent(concat!("apikeys/", env!("CARGO_PKG_VERSION")))
             // An issuer with TLS is not left for a place without.
             .https_only(url.url.scheme() == "https")
-            .connect_timeout(PATIENCE)
+            .connect_timeout(bounds::ISSUER)
             .build()?;
         Ok(Self { url, http })
     }
 
     /// Asks for the metadata, and then for the keys.
     pub(super) async fn ask(&self) -> Result<Published, Cause> {
-        match tokio::time::timeout(PATIENCE, self.ask_patiently()).await {
+        match tokio::time::timeout(bounds::ISSUER, self.ask_patiently()).await {
             Ok(published) => published,
-            Err(_) => Err(unusable(format!("no answer in {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(unusable(format!(
+                "no answer in {} s",
+                bounds::ISSUER.as_secs()
+            ))),
         }
     }
 

@@ -13,6 +13,7 @@ use self::types::{
     UpdateApiKeyInput, UpdateApiKeyPayload,
 };
 use crate::auth::Caller;
+use crate::graphql::questions::Questions;
 use crate::graphql::types::ApiKey;
 use crate::key::api_key::ApiKeyUpdate;
 use crate::key::error::InvalidInput;
@@ -40,8 +41,8 @@ impl Mutation {
             expires_at: input.expires_at.map(|at| at.0),
         };
         let permission = ctx.data::<Caller>()?.write_keys()?;
-        let service = ctx.data::<Arc<Service>>()?;
-        let KeyWithSecret { api_key, secret } = service.create(&permission, new).await?;
+        let create = async move |service: Arc<Service>| service.create(&permission, new).await;
+        let KeyWithSecret { api_key, secret } = ctx.data::<Questions>()?.change(create).await?;
         let api_key = ApiKey::from(api_key);
         Ok(CreateApiKeyPayload {
             api_key: api_key.clone(),
@@ -74,8 +75,9 @@ impl Mutation {
             disabled: set(input.disabled).map(Option::unwrap_or_default),
         };
         let permission = ctx.data::<Caller>()?.write_keys()?;
-        let service = ctx.data::<Arc<Service>>()?;
-        let api_key = service.update(&permission, id, update).await?;
+        let change =
+            async move |service: Arc<Service>| service.update(&permission, id, update).await;
+        let api_key = ctx.data::<Questions>()?.change(change).await?;
         Ok(UpdateApiKeyPayload {
             api_key: api_key.into(),
         })
@@ -94,8 +96,8 @@ impl Mutation {
         let id = KeyId::parse("id", &input.id)?;
         let overlap = SignedDuration::from_secs(input.overlap_seconds.unwrap_or_default());
         let permission = ctx.data::<Caller>()?.rotate_key(id)?;
-        let service = ctx.data::<Arc<Service>>()?;
-        let KeyWithSecret { api_key, secret } = service.rotate(&permission, overlap).await?;
+        let rotate = async move |service: Arc<Service>| service.rotate(&permission, overlap).await;
+        let KeyWithSecret { api_key, secret } = ctx.data::<Questions>()?.change(rotate).await?;
         Ok(RotateApiKeyPayload {
             api_key: api_key.into(),
             secret: secret.expose_secret().to_owned(),
@@ -111,7 +113,8 @@ impl Mutation {
     ) -> Result<DeleteApiKeyPayload> {
         let id = KeyId::parse("id", &input.id)?;
         let permission = ctx.data::<Caller>()?.write_keys()?;
-        ctx.data::<Arc<Service>>()?.delete(&permission, id).await?;
+        let delete = async move |service: Arc<Service>| service.delete(&permission, id).await;
+        ctx.data::<Questions>()?.change(delete).await?;
         Ok(DeleteApiKeyPayload {
             deleted_api_key_id: ID(id.to_string()),
         })
@@ -127,8 +130,9 @@ impl Mutation {
         let ids = input.ids.iter().map(|id| KeyId::parse("ids", id));
         let ids = ids.collect::<Result<_, _>>()?;
         let permission = ctx.data::<Caller>()?.write_keys()?;
-        let service = ctx.data::<Arc<Service>>()?;
-        service.delete_several(&permission, ids).await?;
+        let delete =
+            async move |service: Arc<Service>| service.delete_several(&permission, ids).await;
+        ctx.data::<Questions>()?.change(delete).await?;
         Ok(DeleteApiKeysPayload {
             deleted_api_key_ids: input.ids,
         })

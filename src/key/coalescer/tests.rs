@@ -23,6 +23,8 @@ struct Plan {
 enum Fate {
     Answer,
     Fail,
+    /// It fails, and so would all others.
+    Outage,
     Panic,
 }
 
@@ -125,10 +127,17 @@ impl Lookup for Fake {
         match plan.fate {
             Fate::Answer => Ok(found),
             Fate::Fail => Err("no"),
+            Fate::Outage => Err(OUTAGE),
             Fate::Panic => panic!("the store fails badly"),
         }
     }
+
+    fn is_outage(error: &&'static str) -> bool {
+        *error == OUTAGE
+    }
 }
+
+const OUTAGE: &str = "nobody can be answered";
 
 async fn turns(count: u8) {
     for _ in 0..count {
@@ -137,7 +146,7 @@ async fn turns(count: u8) {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let fate = prop_oneof![8 => Just(Fate::Answer), 1 => Just(Fate::Fail), 1 => Just(Fate::Panic)];
+    let fate = prop_oneof![8 => Just(Fate::Answer), 1 => Just(Fate::Fail), 1 => Just(Fate::Outage), 1 => Just(Fate::Panic)];
     (0..12_u8, 0..12_u8, fate).prop_map(|(before, after, fate)| Plan {
         before,
         after,
@@ -188,6 +197,7 @@ async fn client(
                         world.changes.get(&key),
                     ),
                     Err(Failed::Lookup(_) | Failed::Lost) => unanswered += 1,
+                    Err(Failed::Full) => panic!("so few are never too many"),
                 }
             }
         }
@@ -283,4 +293,57 @@ fn a_lookup_that_fails_harms_those_alone_who_wait_for_it() {
         let (world, unanswered) = run(vec![bad], vec![one_after_the_other.collect()]);
         assert_eq!((unanswered, world.questions), (1, 10), "{fate:?}");
     }
+}
+
+#[test]
+fn an_outage_is_told_to_all_who_wait() {
+    let ask = |key| {
+        vec![Step::Get {
+            key,
+            patience: None,
+        }]
+    };
+    let outage = Plan {
+        before: 20,
+        after: 0,
+        fate: Fate::Outage,
+    };
+    let clients: Vec<_> = (0..100).map(|i| ask(i % KEYS)).collect();
+    let (world, unanswered) = run(vec![outage; 100], clients);
+    assert_eq!(unanswered, 100);
+    assert!(
+        world.questions <= IN_FLIGHT,
+        "{} questions, where one outage is enough",
+        world.questions
+    );
+}
+
+#[test]
+fn no_more_wait_than_may() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let slow = Plan {
+            before: 200,
+            after: 0,
+            fate: Fate::Answer,
+        };
+        let world = World {
+            plans: vec![slow; IN_FLIGHT].into(),
+            ..World::default()
+        };
+        let coalescer = Arc::new(Coalescer::new(Fake(Arc::new(Mutex::new(world)))));
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..bounds::CHECKS + 10 {
+            let coalescer = coalescer.clone();
+            all.spawn(async move { coalescer.get(0).await });
+        }
+        let answers = all.join_all().await;
+        let refused = answers
+            .iter()
+            .filter(|answer| matches!(answer, Err(Failed::Full)));
+        assert_eq!(refused.count(), 10);
+        assert!(coalescer.get(0).await.is_ok(), "there is room again");
+    });
 }

@@ -30,16 +30,20 @@ impl Service {
             self.check_end(end, actor.at)?;
         }
         let may_give_more = permission.caller().may_grant_reserved_scopes();
+        let (owner, event_id) = (permission.caller().owner(), self.clock.id(actor.at));
         let change = ApiKeyChange {
             id,
-            owner: permission.caller().owner().clone(),
+            owner: owner.clone(),
             update,
             may_give_more,
-            event_id: self.clock.id(actor.at),
+            event_id,
             actor,
         };
         match self.store.api_key_update(change).await {
-            Ok(changed) => changed.ok_or(Error::NotFound),
+            Ok(changed) => {
+                self.retention.note(owner, event_id);
+                changed.ok_or(Error::NotFound)
+            }
             Err(store::Error::RolledBack) => Err(Error::Forbidden(
                 "a key that has scopes that start with `apikeys:` is given a later end, or taken up again, on the command \
                  line or by the local operator; it can be paused, or end earlier"
@@ -88,6 +92,7 @@ impl Service {
             return Err(InvalidInput::new("id", problem).into());
         }
         let secret = Secret::generate(&self.prefix)?;
+        let event_id = self.clock.id(actor.at);
         let rotation = ApiKeyRotation {
             id,
             owner: caller.owner().clone(),
@@ -103,12 +108,13 @@ impl Service {
                 false => actor.at.saturating_add(overlap).unwrap_or(ENDED),
             },
             presented: permission.presented(),
-            event_id: self.clock.id(actor.at),
+            event_id,
             actor,
         };
         match self.store.api_key_rotate(rotation).await {
             Ok(rotated) => {
                 let api_key = rotated.ok_or(Error::NotFound)?;
+                self.retention.note(caller.owner(), event_id);
                 Ok(KeyWithSecret { api_key, secret })
             }
             // Whoever has an old secret must not take the key from those who have the new one.

@@ -7,6 +7,7 @@ mod read;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use crate::auth::WriteKeys;
 use crate::store::{self, ApiKeyCreation, Created, Store};
@@ -17,6 +18,7 @@ use super::error::{Error, InvalidInput};
 use super::event::Actor;
 use super::lifetime;
 use super::model::{KeyId, Name};
+use super::retention::Retention;
 use super::scope::Scopes;
 use super::secret::{Prefix, RandomUnavailable, Secret};
 
@@ -26,6 +28,7 @@ pub struct Service {
     prefix: Prefix,
     limits: Limits,
     clock: Arc<Clock>,
+    retention: Arc<Retention>,
 }
 
 /// What this installation allows.
@@ -61,13 +64,20 @@ pub struct KeyWithSecret {
 pub const MAX_DELETIONS: usize = 100;
 
 impl Service {
-    /// A service whose secrets start with `prefix`.
-    pub fn new(store: Store, prefix: Prefix, limits: Limits, clock: Arc<Clock>) -> Self {
+    /// A service whose secrets start with `prefix`, which tells `retention` of each event.
+    pub fn new(
+        store: Store,
+        prefix: Prefix,
+        limits: Limits,
+        clock: Arc<Clock>,
+        retention: Arc<Retention>,
+    ) -> Self {
         Self {
             store,
             prefix,
             limits,
             clock,
+            retention,
         }
     }
 
@@ -105,15 +115,19 @@ impl Service {
             }],
             as_of: actor.at,
         };
+        let event_id = self.clock.id(actor.at);
         let creation = ApiKeyCreation {
             api_key: api_key.clone(),
             digest: secret.digest(),
-            event_id: self.clock.id(actor.at),
+            event_id,
             actor,
             most: self.limits.max_keys_per_owner,
         };
         match self.store.api_key_insert(creation).await? {
-            Created::Yes => Ok(KeyWithSecret { api_key, secret }),
+            Created::Yes => {
+                self.retention.note(&api_key.owner, event_id);
+                Ok(KeyWithSecret { api_key, secret })
+            }
             Created::LimitReached => Err(Error::LimitReached(format!(
                 "the owner has {} API keys, and may have no more; delete one first",
                 self.limits.max_keys_per_owner
@@ -141,8 +155,12 @@ impl Service {
         let owner = permission.caller().owner().clone();
         let actor = self.actor(permission);
         let deletions = ids.into_iter().map(|id| (id, self.clock.id(actor.at)));
-        let deletions = deletions.collect();
-        if self.store.api_keys_delete(owner, deletions, actor).await? {
+        let deletions: Vec<(KeyId, Uuid)> = deletions.collect();
+        let event_ids: Vec<Uuid> = deletions.iter().map(|(_, event_id)| *event_id).collect();
+        let is_done = self.store.api_keys_delete(owner.clone(), deletions, actor);
+        if is_done.await? {
+            let mut note = |event_id| self.retention.note(&owner, event_id);
+            event_ids.into_iter().for_each(&mut note);
             Ok(())
         } else {
             Err(Error::NotFound)
@@ -168,17 +186,13 @@ impl Service {
         }
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        Ok(self.store.ping().await?)
-    }
-
     fn actor(&self, permission: &WriteKeys) -> Actor {
         let caller = permission.caller();
         Actor {
             subject: caller.subject(),
             credential: caller.credential(),
             at: self.clock.now(),
+            presented: caller.presented(),
         }
     }
 
@@ -210,6 +224,7 @@ impl From<store::Error> for Error {
         match error {
             store::Error::Unavailable(cause) => Self::Unavailable(cause),
             store::Error::Unexpected(cause) => Self::Internal(cause),
+            store::Error::CredentialEnded => Self::Unauthenticated,
             store::Error::RolledBack => Self::Internal(Box::new(error)),
         }
     }

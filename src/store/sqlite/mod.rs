@@ -16,6 +16,7 @@ use url::Url;
 
 use super::error::{Error, OpenError};
 use super::migrate;
+use crate::bounds;
 
 pub(super) use run::{RunQueryDsl, immediate_transaction};
 use threads::Threads;
@@ -27,19 +28,28 @@ pub(super) struct Database {
     file: (u64, u64),
     /// The one that writes. Writers queue here, in order, rather than at the file's lock.
     pub(super) writer: Threads,
-    /// Those that read. In WAL mode they neither wait for the writer nor hold it up.
+    /// Those that read for checks alone, which so wait for nothing else.
+    pub(super) checkers: Threads,
+    /// Those that read for everything else. In WAL mode they neither wait for the writer nor hold it up.
     pub(super) readers: Threads,
 }
 
-/// How many connections read: as many as there are processors, within these. With few, slow lists would hold up checks.
+const QUERIES_ALONE: &str = "PRAGMA query_only = ON;";
+
+/// How many connections read for other work than checks: as many as there are processors, within these.
 const READERS: RangeInclusive<usize> = 4..=8;
 
-/// The busy timeout (`DATABASE_WAIT`) comes first: the other statements may have to wait for another process. `FULL` makes what was
-/// acknowledged survive a loss of power.
-const PRAGMAS: &str = "PRAGMA busy_timeout = 4000;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA foreign_keys = ON;";
+/// The busy timeout comes first: the other statements may have to wait for another process. `FULL` makes what was acknowledged
+/// survive a loss of power.
+fn pragmas() -> String {
+    format!(
+        "PRAGMA busy_timeout = {};
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = FULL;
+        PRAGMA foreign_keys = ON;",
+        bounds::milliseconds(bounds::STATEMENT)
+    )
+}
 
 impl Database {
     /// Whether the file is still the one that was opened. Where it was removed or replaced, SQLite would go on to read
@@ -70,7 +80,8 @@ pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
     };
     Ok(Database {
         writer: connections("sqlite-writer", 1, "")?,
-        readers: connections("sqlite-reader", readers, "PRAGMA query_only = ON;")?,
+        checkers: connections("sqlite-checker", bounds::LOOKUPS, QUERIES_ALONE)?,
+        readers: connections("sqlite-reader", readers, QUERIES_ALONE)?,
         path,
         file,
     })
@@ -116,7 +127,7 @@ fn connect(path: &Path, more_pragmas: &str) -> ConnectionResult<SqliteConnection
     uri.set_query(Some("mode=rw"));
     let mut connection = SqliteConnection::establish(uri.as_str())?;
     connection
-        .batch_execute(PRAGMAS)
+        .batch_execute(&pragmas())
         .and_then(|()| connection.batch_execute(more_pragmas))
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)

@@ -13,7 +13,7 @@ use diesel::{ConnectionResult, SqliteConnection};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use crate::store::CONNECTION_WAIT;
+use crate::bounds;
 use crate::store::error::{Error, OpenError};
 
 /// Some connections that are alike. Dropping them waits for what has begun.
@@ -61,7 +61,7 @@ impl Threads {
                 return;
             }
             let outcome = match connection {
-                _ if asked.elapsed() > CONNECTION_WAIT => {
+                _ if asked.elapsed() > bounds::CONNECTION => {
                     Err(Error::Unavailable("no connection was free in time".into()))
                 }
                 Ok(connection) => work(connection)

@@ -1,5 +1,6 @@
 //! A throwaway PostgreSQL: made by the installed binaries at first use, gone at the end. It offers TLS.
 
+use std::fs::OpenOptions;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -8,30 +9,47 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-struct Cluster {
+/// A server in a folder of its own: its files, its log and its port. It is stopped, and the folder gone, when it is dropped.
+pub struct Instance {
     binaries: PathBuf,
     folder: tempfile::TempDir,
     /// Whom to become: PostgreSQL refuses to run as root.
     user: Option<(u32, u32)>,
     port: u16,
-    server: Mutex<Child>,
+    server: Mutex<Option<Child>>,
 }
 
-static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+/// The one that all scenarios share.
+static CLUSTER: OnceLock<Instance> = OnceLock::new();
+
+const SETTINGS: [&str; 5] = [
+    "max_connections=400",
+    "log_line_prefix=[%d] ",
+    "ssl=on",
+    "ssl_cert_file=../server.crt",
+    "ssl_key_file=../server.key",
+];
 
 /// Settings on top of the tests', over which they win. They count where they are given before the first use.
 pub static MORE_SETTINGS: OnceLock<&[&str]> = OnceLock::new();
 
-fn cluster() -> &'static Cluster {
-    CLUSTER.get_or_init(Cluster::start)
+fn cluster() -> &'static Instance {
+    CLUSTER.get_or_init(|| {
+        let cluster = Instance::new();
+        write_certificates(cluster.folder());
+        for entry in std::fs::read_dir(cluster.folder()).unwrap() {
+            cluster.give_to_user(&entry.unwrap().path());
+        }
+        cluster.init();
+        let more = MORE_SETTINGS.get().copied().unwrap_or_default();
+        cluster.start(&[&SETTINGS[..], more].concat());
+        cluster
+    })
 }
 
 /// The URL of one of its databases.
 pub fn url(database: &str) -> String {
-    format!(
-        "postgres://postgres@127.0.0.1:{}/{database}",
-        cluster().port
-    )
+    cluster().url(database)
 }
 
 /// One of PostgreSQL's own commands.
@@ -41,8 +59,8 @@ pub fn command(name: &str) -> Command {
 
 /// What the server logged about one database.
 pub fn log(database: &str) -> Vec<String> {
-    let log = std::fs::read_to_string(cluster().folder.path().join("log")).unwrap();
     let prefix = format!("[{database}] ");
+    let log = cluster().log();
     log.lines()
         .filter_map(|line| line.strip_prefix(&prefix))
         .map(str::to_owned)
@@ -51,108 +69,126 @@ pub fn log(database: &str) -> Vec<String> {
 
 /// The authority that issued the server's certificate, which is for `localhost` and for no address.
 pub fn root_certificate() -> PathBuf {
-    cluster().folder.path().join("root.crt")
+    cluster().folder().join("root.crt")
 }
 
 /// Stops it, if it was started.
 pub fn stop() {
+    // What is static is never dropped.
     if let Some(cluster) = CLUSTER.get() {
-        let data = cluster.folder.path().join("data");
-        let _ = cluster
-            .command("pg_ctl")
-            .args(["stop", "--mode=immediate", "--silent", "-D"])
-            .arg(data)
-            .status();
-        let _ = cluster.server.lock().unwrap().wait();
-        let _ = std::fs::remove_dir_all(cluster.folder.path());
+        cluster.stop("immediate");
+        let _ = std::fs::remove_dir_all(cluster.folder());
     }
 }
 
-impl Cluster {
-    fn start() -> Self {
+impl Instance {
+    /// A folder without any files of a server yet, and a port that nobody listens at.
+    pub fn new() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("apikeys-postgres-")
             .tempdir()
             .unwrap();
-        let user = unprivileged_user();
-        write_certificates(folder.path());
-        if let Some((uid, gid)) = user {
-            chown(folder.path(), Some(uid), Some(gid)).unwrap();
-            for entry in std::fs::read_dir(folder.path()).unwrap() {
-                chown(entry.unwrap().path(), Some(uid), Some(gid)).unwrap();
-            }
-        }
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let binaries = find_binaries();
-        let mut cluster = Self {
-            binaries,
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let instance = Self {
+            binaries: find_binaries(),
             folder,
-            user,
-            port,
-            server: Mutex::new(Command::new("true").spawn().unwrap()),
+            user: unprivileged_user(),
+            port: listener.local_addr().unwrap().port(),
+            server: Mutex::default(),
         };
+        instance.give_to_user(instance.folder());
+        instance
+    }
 
-        let data = cluster.folder.path().join("data");
-        let made = cluster
-            .command("initdb")
-            .args([
-                "--username=postgres",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-                "-D",
-            ])
-            .arg(&data)
-            .stdout(Stdio::null())
-            .output()
-            .expect("initdb runs");
-        assert!(
-            made.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+    /// Makes the files of a new server.
+    pub fn init(&self) {
+        let mut initdb = self.command("initdb");
+        initdb.args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "-D",
+        ]);
+        run(initdb.arg(self.data()));
+    }
 
-        let log = std::fs::File::create(cluster.folder.path().join("log")).unwrap();
-        let mut server = cluster.command("postgres");
-        server.arg("-D").arg(&data).arg("-p").arg(port.to_string());
-        for setting in [
+    /// Starts the server, and waits until it takes connections. The settings win over those in its files.
+    pub fn start(&self, settings: &[&str]) {
+        let mut server = self.command("postgres");
+        server.arg("-D").arg(self.data());
+        server.arg("-p").arg(self.port.to_string());
+        let always = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             "fsync=off",
-            "max_connections=400",
-            "log_line_prefix=[%d] ",
-            "ssl=on",
-            "ssl_cert_file=../server.crt",
-            "ssl_key_file=../server.key",
-        ] {
+        ];
+        for setting in always.iter().chain(settings) {
             server.args(["-c", setting]);
         }
-        for setting in MORE_SETTINGS.get().copied().unwrap_or_default() {
-            server.args(["-c", setting]);
-        }
-        cluster.server = Mutex::new(
-            server
-                .stdout(Stdio::null())
-                .stderr(log)
-                .spawn()
-                .expect("postgres runs"),
-        );
-        cluster.wait_until_ready();
-        cluster
+        let mut log = OpenOptions::new();
+        let log = log.create(true).append(true);
+        let log = log.open(self.folder().join("log")).unwrap();
+        let server = server.stdout(Stdio::null()).stderr(log).spawn();
+        *self.server.lock().unwrap() = Some(server.expect("postgres runs"));
+        self.wait_until_ready();
     }
 
-    fn command(&self, name: &str) -> Command {
+    /// Stops the server, if it runs, in one of the modes of `pg_ctl`.
+    pub fn stop(&self, mode: &str) {
+        let server = self.server.lock().unwrap().take();
+        if let Some(mut server) = server {
+            let _ = self
+                .command("pg_ctl")
+                .args(["stop", "--silent", "--mode", mode, "-D"])
+                .arg(self.data())
+                .status();
+            let _ = server.wait();
+        }
+    }
+
+    /// The URL of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@{}/{database}", self.address())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of the server's files.
+    pub fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// One of PostgreSQL's own commands.
+    pub fn command(&self, name: &str) -> Command {
         let mut command = Command::new(self.binaries.join(name));
-        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command.current_dir(self.folder()).stdin(Stdio::null());
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
         }
         command
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("log")).unwrap()
+    }
+
+    fn give_to_user(&self, path: &Path) {
+        if let Some((uid, gid)) = self.user {
+            chown(path, Some(uid), Some(gid)).unwrap();
+        }
     }
 
     fn wait_until_ready(&self) {
@@ -165,15 +201,31 @@ impl Cluster {
             .unwrap()
             .success()
         {
-            let log = self.folder.path().join("log");
             assert!(
                 Instant::now() < deadline,
                 "PostgreSQL did not start: {}",
-                std::fs::read_to_string(log).unwrap()
+                self.log()
             );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.stop("immediate");
+    }
+}
+
+/// Runs a command that must succeed.
+pub fn run(command: &mut Command) {
+    let done = command.stdout(Stdio::null()).output();
+    let done = done.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        done.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 /// The newest PostgreSQL of Debian's packages, or the one on the PATH.

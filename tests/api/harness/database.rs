@@ -7,15 +7,18 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::{Kind, cluster};
+use super::{Kind, cluster, eventually};
 
 pub enum Database {
     Sqlite(PathBuf),
     Postgres(String),
 }
 
-/// Somebody who holds the lock that writers need, until dropped.
-pub type Blocker = Box<dyn std::any::Any + Send>;
+/// A transaction of a scenario's own. It is rolled back when it is dropped.
+pub enum Transaction {
+    Sqlite(SqliteConnection),
+    Postgres(tokio_postgres::Client),
+}
 
 #[derive(QueryableByName)]
 struct Word {
@@ -103,23 +106,38 @@ impl Database {
         connect(&self.url()).await
     }
 
-    /// Takes the lock that every writer needs, and holds it until the blocker is dropped.
-    pub async fn block_writers(&self) -> Blocker {
-        match self {
-            Self::Sqlite(path) => {
-                let mut connection = sqlite(path);
-                connection.batch_execute("BEGIN IMMEDIATE").unwrap();
-                Box::new(connection)
-            }
-            Self::Postgres(_) => {
-                let client = self.connect().await;
-                client
-                    .batch_execute("BEGIN; LOCK TABLE api_keys IN SHARE MODE")
-                    .await
-                    .unwrap();
-                Box::new(client)
-            }
+    /// Begins a transaction. On SQLite it is the writer from here on, and whoever else wants to write waits for it.
+    pub async fn begin(&self) -> Transaction {
+        let mut transaction = match self {
+            Self::Sqlite(path) => Transaction::Sqlite(sqlite(path)),
+            Self::Postgres(_) => Transaction::Postgres(self.connect().await),
+        };
+        let begin = match self {
+            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Postgres(_) => "BEGIN",
+        };
+        transaction.execute(begin).await;
+        transaction
+    }
+
+    /// Takes the lock that every writer needs, and holds it until the transaction is dropped.
+    pub async fn block_writers(&self) -> Transaction {
+        let mut transaction = self.begin().await;
+        if let Self::Postgres(_) = self {
+            let lock = "LOCK TABLE api_keys IN SHARE MODE";
+            transaction.execute(lock).await;
         }
+        transaction
+    }
+
+    /// Waits until at least so many connections to a PostgreSQL database wait for a lock.
+    pub async fn until_waiting(&self, count: i64) {
+        let waiting =
+            "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually("waiting for a lock", async || {
+            (self.count(waiting).await >= count).then_some(())
+        })
+        .await;
     }
 
     /// Ends every connection to a PostgreSQL database, and lets nobody in.
@@ -167,6 +185,20 @@ impl Database {
     }
 }
 
+impl Transaction {
+    /// Runs a statement.
+    pub async fn execute(&mut self, statement: &str) {
+        match self {
+            Self::Sqlite(connection) => connection.batch_execute(statement).unwrap(),
+            Self::Postgres(client) => client.batch_execute(statement).await.unwrap(),
+        }
+    }
+
+    pub async fn commit(mut self) {
+        self.execute("COMMIT").await;
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         if let Self::Postgres(name) = self {
@@ -195,10 +227,14 @@ fn sqlite(path: &Path) -> SqliteConnection {
     connection
 }
 
-async fn connect(url: &str) -> tokio_postgres::Client {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
-        .await
-        .unwrap();
+/// A connection of the tests' own: no setting of a database or a role, which may be what a scenario is about, changes what it does.
+pub async fn connect(url: &str) -> tokio_postgres::Client {
+    let mut config: tokio_postgres::Config = url.parse().unwrap();
+    config.options(
+        "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off \
+        -c default_transaction_isolation=read\\ committed",
+    );
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }

@@ -7,6 +7,7 @@ mod front;
 mod issuer;
 mod program;
 mod raw;
+mod replication;
 mod server;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ pub use front::{Proxy, Scene};
 pub use issuer::{AUDIENCE, Issuer, SigningKey, now};
 pub use program::{Program, command, free_port};
 pub use raw::{Backend, Message, send};
+pub use replication::Pair;
 pub use server::{Server, run};
 
 /// Which database a scenario runs on.

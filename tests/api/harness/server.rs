@@ -105,6 +105,19 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// The log with all that was logged until now, which a thread of the server's own writes.
+    pub async fn whole_log(&self) -> String {
+        let request = reqwest::get(format!("{}/livez", self.base)).await.unwrap();
+        let id = request.headers()["x-request-id"].to_str().unwrap();
+        super::eventually("the line of the last request", async || {
+            let log = self.log();
+            let end = log.rfind(id)?;
+            let start = log[..end].rfind('\n').map_or(0, |newline| newline + 1);
+            log[end..].contains('\n').then(|| log[..start].to_owned())
+        })
+        .await
+    }
+
     /// Kills the process without any warning.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();

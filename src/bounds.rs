@@ -1,0 +1,209 @@
+//! Every bound of the server: how long anything takes, how large it gets, and how many there are at once.
+//!
+//! Each number stands here and nowhere else. ARCHITECTURE.md shows them as one table, and the tests below compare the two and
+//! check the order between them. Rules about what a person may enter (the length of a name, the size of a page) belong to the
+//! domain, and are not here.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+
+/// A check of a key is answered within this, whatever happens: with 503 where nobody can tell.
+pub const CHECK: Duration = Duration::from_secs(5);
+/// Everything else is answered within this, counted from when its body was read.
+pub const REQUEST: Duration = Duration::from_secs(15);
+
+/// The whole of one lookup for checks: the wait for a connection, and the query.
+pub const LOOKUP: Duration = Duration::from_secs(4);
+/// The wait of other work for a connection to the database.
+pub const CONNECTION: Duration = Duration::from_secs(6);
+/// The wait for the database, once there is a connection. PostgreSQL ends a statement, or a wait for a lock, after the same time
+/// (`statement_timeout`, `lock_timeout`), and SQLite a wait for the file (`busy_timeout`).
+pub const STATEMENT: Duration = Duration::from_secs(4);
+/// The whole of one piece of other work. It is longer than its two parts, so that what was answered as an outage does not
+/// happen afterwards.
+pub const WORK: Duration = Duration::from_millis(10_500);
+/// The time to connect to one address of PostgreSQL.
+pub const CONNECT: Duration = Duration::from_secs(2);
+/// A change is not begun later than this after its request: it would end after its answer.
+pub const LAST_CHANGE: Duration = Duration::from_millis(4_500);
+/// The wait of a GraphQL request for its turn.
+pub const TURN: Duration = Duration::from_secs(4);
+
+/// The time for the head of a request, and for the first byte of a new connection.
+pub const HEAD: Duration = Duration::from_secs(10);
+/// The same where connections run short.
+pub const HEAD_IN_NEED: Duration = Duration::from_secs(2);
+/// The time for the body of a request.
+pub const BODY: Duration = Duration::from_secs(20);
+/// The time for all of a request and its answer.
+pub const EXCHANGE: Duration = Duration::from_secs(60);
+/// The time in which a peer must take [`PACE_LEN`] bytes of an answer, while there is more of it.
+pub const PACE: Duration = Duration::from_secs(15);
+/// The bytes that a peer must take in [`PACE`].
+pub const PACE_LEN: usize = 16 * KIB;
+/// The time that a connection stays open between two requests. It is longer than the usual 60 s of a proxy, so that the proxy
+/// closes first.
+pub const IDLE: Duration = Duration::from_secs(75);
+/// The same where connections run short.
+pub const IDLE_IN_NEED: Duration = Duration::from_secs(5);
+/// The time for an answer of the identity provider.
+pub const ISSUER: Duration = Duration::from_secs(5);
+/// The time for what runs to end after a signal to stop.
+pub const GRACE: Duration = Duration::from_secs(20);
+
+/// The bytes of a body.
+pub const BODY_LEN: usize = 64 * KIB;
+/// The bytes of a request's head.
+pub const HEAD_LEN: usize = 128 * KIB;
+/// The bytes of a GraphQL answer.
+pub const ANSWER_LEN: usize = KIB * KIB;
+/// The levels of brackets in a GraphQL document, of selections when each fragment is put in its place, and of JSON variables.
+pub const NESTING: usize = 64;
+/// The levels of selections. The introspection query of graphql-js needs 15.
+pub const DEPTH: usize = 20;
+/// What a GraphQL document may cost: a field costs 1, a question to the database 20, a page its size times its fields besides, a
+/// count and a mutation 50. A page of 100 with both `edges` and `nodes` stays well below.
+pub const COMPLEXITY: usize = 10_000;
+/// The directives of a document.
+pub const DIRECTIVES: usize = 50;
+/// The variables of an operation: validation compares each with each.
+pub const VARIABLES: usize = 100;
+/// The mistakes of a document that an answer tells of.
+pub const MISTAKES: usize = 20;
+/// The questions to the database, and changes, of one GraphQL request.
+pub const QUESTIONS: usize = 128;
+
+/// The connections of clients. Where the process may open few files, there are fewer.
+pub const CLIENTS: usize = 4_096;
+/// The files that are kept for everything but clients: the database, the log, the issuer.
+pub const OTHER_FILES: usize = 100;
+/// The bytes of one HTTP/2 stream, and of an answer, that wait in the server for a reader.
+pub const STREAM_LEN: usize = 64 * KIB;
+/// The requests at once on one HTTP/2 connection.
+pub const STREAMS: u32 = 100;
+/// The GraphQL requests that are executed at once.
+pub const EXECUTIONS: usize = 16;
+/// The GraphQL requests that wait for their turn.
+pub const TURNS: usize = 512;
+/// The checks that wait for a lookup.
+pub const CHECKS: usize = 4_096;
+/// The lookups for checks at once.
+pub const LOOKUPS: usize = 2;
+/// The connections to PostgreSQL.
+pub const CONNECTIONS: usize = 16;
+/// Those of them that checks have to themselves: one more than lookups, for one that is being given up.
+pub const CHECK_CONNECTIONS: usize = LOOKUPS + 1;
+/// The lines of the log that wait to be written.
+pub const LOG_LINES: usize = 16 * KIB;
+
+/// A time as PostgreSQL and SQLite take it.
+pub const fn milliseconds(time: Duration) -> u128 {
+    time.as_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wait_fits_into_the_one_around_it() {
+        // A check: one lookup that fails, told to all who wait.
+        assert!(LOOKUP < CHECK);
+        assert!(CONNECT < LOOKUP && STATEMENT <= LOOKUP);
+        // Anything else: what was answered as an outage has not begun, or has ended.
+        assert!(CONNECTION + STATEMENT < WORK);
+        assert!(CONNECT < CONNECTION);
+        assert!(LAST_CHANGE + WORK <= REQUEST);
+        assert!(TURN < LAST_CHANGE);
+        // An exchange: head, body, and the work between them and the answer.
+        assert!(HEAD + BODY + REQUEST < EXCHANGE);
+        assert!(CHECK < REQUEST && REQUEST < GRACE);
+        assert!(ISSUER + TURN < REQUEST);
+        assert!(PACE < EXCHANGE && EXCHANGE < IDLE);
+        assert!(HEAD_IN_NEED < HEAD && IDLE_IN_NEED < IDLE);
+        const {
+            assert!(BODY_LEN < HEAD_LEN && HEAD_LEN < ANSWER_LEN);
+            assert!(CHECK_CONNECTIONS + EXECUTIONS / 2 < CONNECTIONS);
+            assert!(CONNECTIONS < OTHER_FILES && OTHER_FILES < CLIENTS);
+        }
+    }
+
+    /// A migration that waits for a lock holds up whoever comes after it, checks too.
+    #[test]
+    fn a_migration_waits_less_for_a_lock_than_a_check_for_its_answer() {
+        let mut found = 0;
+        for folder in std::fs::read_dir("migrations/postgres").unwrap() {
+            let text = std::fs::read_to_string(folder.unwrap().path().join("up.sql")).unwrap();
+            for wait in text.split("lock_timeout = '").skip(1) {
+                let (number, _) = wait.split_once("s'").unwrap();
+                let wait = Duration::from_secs(number.parse().unwrap());
+                assert!(wait < LOOKUP, "{wait:?}");
+                found += 1;
+            }
+        }
+        assert!(found > 0, "the test reads what it is about");
+    }
+
+    #[test]
+    fn the_table_of_the_architecture_is_this_one() {
+        let page = include_str!("../ARCHITECTURE.md");
+        let has = |name: &str, value: String| {
+            let row = format!("| `{name}` | {value} |");
+            assert!(page.contains(&row), "ARCHITECTURE.md lacks the row {row}");
+        };
+        let times = [
+            ("CHECK", CHECK),
+            ("REQUEST", REQUEST),
+            ("LOOKUP", LOOKUP),
+            ("CONNECTION", CONNECTION),
+            ("STATEMENT", STATEMENT),
+            ("WORK", WORK),
+            ("CONNECT", CONNECT),
+            ("LAST_CHANGE", LAST_CHANGE),
+            ("TURN", TURN),
+            ("HEAD", HEAD),
+            ("HEAD_IN_NEED", HEAD_IN_NEED),
+            ("BODY", BODY),
+            ("EXCHANGE", EXCHANGE),
+            ("PACE", PACE),
+            ("IDLE", IDLE),
+            ("IDLE_IN_NEED", IDLE_IN_NEED),
+            ("ISSUER", ISSUER),
+            ("GRACE", GRACE),
+        ];
+        for (name, time) in times {
+            has(name, format!("{} s", time.as_secs_f64()));
+        }
+        for (name, bytes) in [
+            ("PACE_LEN", PACE_LEN),
+            ("BODY_LEN", BODY_LEN),
+            ("HEAD_LEN", HEAD_LEN),
+            ("ANSWER_LEN", ANSWER_LEN),
+            ("STREAM_LEN", STREAM_LEN),
+        ] {
+            has(name, format!("{} KiB", bytes / KIB));
+        }
+        for (name, count) in [
+            ("NESTING", NESTING),
+            ("DEPTH", DEPTH),
+            ("COMPLEXITY", COMPLEXITY),
+            ("DIRECTIVES", DIRECTIVES),
+            ("VARIABLES", VARIABLES),
+            ("MISTAKES", MISTAKES),
+            ("QUESTIONS", QUESTIONS),
+            ("CLIENTS", CLIENTS),
+            ("OTHER_FILES", OTHER_FILES),
+            ("STREAMS", STREAMS as usize),
+            ("EXECUTIONS", EXECUTIONS),
+            ("TURNS", TURNS),
+            ("CHECKS", CHECKS),
+            ("LOOKUPS", LOOKUPS),
+            ("CONNECTIONS", CONNECTIONS),
+            ("CHECK_CONNECTIONS", CHECK_CONNECTIONS),
+            ("LOG_LINES", LOG_LINES),
+        ] {
+            has(name, count.to_string());
+        }
+    }
+}
