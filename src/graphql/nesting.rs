@@ -35,7 +35,7 @@ pub(super) fn check_document(document: &str) -> Result<(), ServerError> {
             b'"' => {
                 let block = rest.strip_prefix(b"\"\"").filter(|_| has_block_ends);
                 let after_block = block.and_then(after_block_string);
-                has_block_ends = block.is_none() || after_block.is_some();
+                has_block_ends &= block.is_none() || after_block.is_some();
                 rest = after_block.unwrap_or_else(|| after_string(rest));
             }
             _ => {}

@@ -4,6 +4,7 @@
 //! field that the database is asked for, and whatever is not known here, is left to async-graphql: the answer is the same.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::indexmap::map::Entry;
@@ -56,7 +57,7 @@ impl<T: OutputType + Plain> OutputType for PlainList<T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let size = ctx.data_opt::<Size>();
+        let size = ctx.data_opt::<Arc<Size>>();
         let mut items = Vec::with_capacity(self.0.len());
         for item in &self.0 {
             let Some(item) = resolve(ctx, item, &ctx.item.node) else {

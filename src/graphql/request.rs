@@ -120,10 +120,14 @@ impl Operation {
             ..
         } = self;
         request = request.data(caller).data(Questions::new(service, begun));
+        let size = Arc::new(Size::default());
         if is_query {
-            request = request.data(Size::default());
+            request = request.data(size.clone());
         }
         let mut response = schema.execute(request).await;
+        if size.is_too_large() {
+            return Answer::too_large();
+        }
         order.apply(&mut response.data);
         // What has a path happened during execution; what has none was found before it.
         let is_request_error = response.data == Value::Null
@@ -179,6 +183,16 @@ impl Answer {
         Self::request_error(error)
     }
 
+    /// In place of an answer to a query of which only a part was made, or which is too large to be sent.
+    fn too_large() -> Self {
+        let message = "The answer is larger than 1 MiB, which is the most; ask for less, or in several requests.";
+        Self {
+            response: Response::from_errors(vec![request_error(code::LIMIT_REACHED, message)]),
+            is_request_error: false,
+            is_query: false,
+        }
+    }
+
     /// Whether the request was refused before anything was executed.
     pub fn is_request_error(&self) -> bool {
         self.is_request_error
@@ -198,10 +212,7 @@ impl Answer {
         if body.len() <= bounds::ANSWER_LEN || !self.is_query {
             return Ok(body);
         }
-        // A part of it would look like the whole.
-        let message = "The answer is larger than 1 MiB, which is the most; ask for less, or in several requests.";
-        let error = request_error(code::LIMIT_REACHED, message);
-        serde_json::to_vec(&Response::from_errors(vec![error]))
+        Self::too_large().to_json()
     }
 }
 

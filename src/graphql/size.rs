@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo,
 };
-use async_graphql::{ServerResult, Value};
+use async_graphql::{QueryPathSegment, ServerError, ServerResult, Value};
 
 use crate::bounds;
 
@@ -65,11 +65,15 @@ impl Extension for Measured {
         info: ResolveInfo<'_>,
         next: NextResolve<'_>,
     ) -> ServerResult<Option<Value>> {
-        let Some(size) = context.data_opt::<Size>() else {
+        let Some(size) = context.data_opt::<Arc<Size>>() else {
             return next.run(context, info).await;
         };
+        // The items of a list are counted with it.
+        if let QueryPathSegment::Index(_) = info.path_node.segment {
+            return next.run(context, info).await;
+        }
         if size.is_too_large() {
-            return Ok(None);
+            return Err(ServerError::new("The answer is too large.", None));
         }
         let key = info.alias.unwrap_or(info.name).len() + 4;
         let value = next.run(context, info).await?;

@@ -16,6 +16,7 @@ mod beside;
 mod callers;
 mod changes;
 mod cli;
+mod costs;
 mod database;
 mod documents;
 mod effects;
@@ -30,7 +31,9 @@ mod last_used;
 mod leaks;
 mod life;
 mod limits;
+mod log_pipe;
 mod logs;
+mod nesting;
 mod oidc;
 mod outage;
 mod overload;
@@ -44,6 +47,7 @@ mod revocation;
 mod rotation;
 mod running;
 mod sessions;
+mod slow_peers;
 mod standby;
 
 use std::process::ExitCode;
@@ -137,6 +141,12 @@ fn main() -> ExitCode {
         running::a_signal_right_after_the_start_exits_0,
         sessions::the_link_opens_a_session_and_signing_out_ends_it,
         sessions::a_wrong_link_opens_nothing,
+        costs::a_request_asks_the_database_128_questions_at_most,
+        costs::what_is_asked_twice_is_asked_once,
+        costs::a_page_of_100_keys_with_events_of_each_passes,
+        costs::an_answer_has_a_mebibyte_at_most,
+        slow_peers::more_silent_connections_than_descriptors_harm_nobody,
+        log_pipe::a_log_that_nobody_reads_stops_nothing,
         effects::a_key_revoked_before_the_body_came_makes_nothing,
         effects::a_write_looks_whether_its_credential_still_works,
         effects::a_document_of_many_mutations_stops_when_its_key_is_revoked,
@@ -162,6 +172,14 @@ fn main() -> ExitCode {
         oidc::nothing_of_local_mode_is_there,
         outage::a_file_that_goes_away_is_an_outage,
         proxies::the_readme_shows_the_examples_as_they_are,
+        costs::introspection_runs_once_a_document,
+        nesting::brackets_deeper_than_64_are_refused_before_they_are_parsed,
+        nesting::brackets_in_strings_and_comments_are_no_nesting,
+        nesting::variables_that_nest_too_deep_are_refused,
+        slow_peers::a_header_has_ten_seconds,
+        slow_peers::a_body_has_twenty_seconds,
+        slow_peers::a_reader_that_does_not_read_is_let_go,
+        log_pipe::lines_that_were_lost_are_counted,
     );
     trials!(
         trials,

@@ -23,7 +23,7 @@ pub use issuer::{AUDIENCE, Issuer, SigningKey, now};
 pub use program::{Program, command, free_port};
 pub use raw::{Backend, Message, send};
 pub use replication::Pair;
-pub use server::{Server, run};
+pub use server::{Launch, Server, run};
 
 /// Which database a scenario runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,11 @@ impl Test {
     /// Starts a server with more variables.
     pub async fn server_with(&self, variables: &[(&str, &str)]) -> Server {
         Server::start(self.folder(), &self.database.url(), variables).await
+    }
+
+    /// Starts a server in another way.
+    pub async fn server_by(&self, launch: &Launch<'_>) -> Server {
+        Server::launch(self.folder(), &self.database.url(), &[], launch).await
     }
 
     /// Runs the binary to its end.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
 use super::client::Client;
@@ -21,6 +21,15 @@ pub struct Server {
     pub token: String,
 }
 
+/// How a server is started, where it is otherwise than usual.
+#[derive(Default)]
+pub struct Launch<'a> {
+    /// A command, with its arguments, that becomes the server, such as `["prlimit", "--nofile=64"]`.
+    pub through: &'a [&'a str],
+    /// The log goes into a pipe, which nobody reads until [`Server::log_pipe`] gives it.
+    pub has_log_pipe: bool,
+}
+
 /// What a finished command left.
 #[derive(Debug)]
 pub struct Output {
@@ -29,8 +38,16 @@ pub struct Output {
     pub stderr: String,
 }
 
-fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_apikeys"));
+fn command(folder: &Path, variables: &[(&str, &str)], through: &[&str]) -> Command {
+    let binary = env!("CARGO_BIN_EXE_apikeys");
+    let mut command = match through {
+        [] => Command::new(binary),
+        [name, arguments @ ..] => {
+            let mut command = Command::from(super::command(name));
+            command.args(arguments).arg(binary);
+            command
+        }
+    };
     // The variables of whoever runs the tests must not leak in.
     command.env_clear().current_dir(folder).kill_on_drop(true);
     command.envs(variables.iter().copied());
@@ -40,7 +57,7 @@ fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
 
 /// Runs the binary to its end.
 pub async fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = command(folder, variables);
+    let mut command = command(folder, variables, &[]);
     let output = timeout(PATIENCE, command.args(arguments).output())
         .await
         .unwrap()
@@ -54,16 +71,29 @@ pub async fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) 
 
 impl Server {
     pub async fn start(folder: &Path, database_url: &str, variables: &[(&str, &str)]) -> Self {
+        Self::launch(folder, database_url, variables, &Launch::default()).await
+    }
+
+    pub async fn launch(
+        folder: &Path,
+        database_url: &str,
+        variables: &[(&str, &str)],
+        launch: &Launch<'_>,
+    ) -> Self {
         let log = tempfile::Builder::new()
             .suffix(".log")
             .tempfile_in(folder)
             .unwrap();
         let (log_file, log) = log.keep().unwrap();
-        let mut child = command(folder, variables)
+        let stderr = match launch.has_log_pipe {
+            true => Stdio::piped(),
+            false => log_file.into(),
+        };
+        let mut child = command(folder, variables, launch.through)
             .env("DATABASE_URL", database_url)
             .env("APIKEYS_LISTEN", "127.0.0.1:0")
             .stdout(Stdio::piped())
-            .stderr(log_file)
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -99,6 +129,12 @@ impl Server {
     /// A client without credentials.
     pub fn stranger(&self) -> Client {
         Client::new(&self.base, None)
+    }
+
+    /// The pipe that the log goes into, where it was launched so.
+    pub fn log_pipe(&mut self) -> ChildStderr {
+        let pipe = self.child.stderr.take();
+        pipe.expect("it is taken once, where there is one")
     }
 
     pub fn log(&self) -> String {
