@@ -16,19 +16,23 @@ pub const REQUEST: Duration = Duration::from_secs(15);
 /// The whole of one lookup for checks: the wait for a connection, and the query.
 pub const LOOKUP: Duration = Duration::from_secs(4);
 /// The wait of other work for a connection to the database.
-pub const CONNECTION: Duration = Duration::from_secs(6);
+pub const CONNECTION: Duration = Duration::from_secs(5);
 /// The wait for the database, once there is a connection. PostgreSQL ends a statement, or a wait for a lock, after the same time
 /// (`statement_timeout`, `lock_timeout`), and SQLite a wait for the file (`busy_timeout`).
 pub const STATEMENT: Duration = Duration::from_secs(4);
-/// The whole of one piece of other work. It is longer than its two parts, so that what was answered as an outage does not
-/// happen afterwards.
-pub const WORK: Duration = Duration::from_millis(10_500);
-/// The time to connect to one address of PostgreSQL.
+/// The whole of one piece of other work. It is longer than its two parts, so that what was answered as an outage has ended, or
+/// was being committed.
+pub const WORK: Duration = Duration::from_millis(9_500);
+/// The time to connect to one address of PostgreSQL, encryption and sign-in included.
 pub const CONNECT: Duration = Duration::from_secs(2);
+/// The time after which the next address is tried as well.
+pub const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// A change is not begun later than this after its request: it would end after its answer.
-pub const LAST_CHANGE: Duration = Duration::from_millis(4_500);
+pub const LAST_CHANGE: Duration = Duration::from_millis(3_500);
+/// The time for what a change looks at before it begins.
+pub const LOOK: Duration = Duration::from_secs(2);
 /// The wait of a GraphQL request for its turn.
-pub const TURN: Duration = Duration::from_secs(4);
+pub const TURN: Duration = Duration::from_secs(3);
 
 /// The time for the head of a request, and for the first byte of a new connection.
 pub const HEAD: Duration = Duration::from_secs(10);
@@ -78,8 +82,16 @@ pub const QUESTIONS: usize = 128;
 pub const CLIENTS: usize = 4_096;
 /// The files that are kept for everything but clients: the database, the log, the issuer.
 pub const OTHER_FILES: usize = 100;
-/// The bytes of one HTTP/2 stream, and of an answer, that wait in the server for a reader.
+/// The bytes of an answer that are handed on at once: what a reader has not taken is no more than this, for each request.
+pub const PIECE_LEN: usize = 16 * KIB;
+/// The bytes of a request's body that wait in the server, for each stream of HTTP/2.
 pub const STREAM_LEN: usize = 64 * KIB;
+/// The bodies that are being read at once.
+pub const BODIES: usize = 2_048;
+/// The characters of an operation's name in the log; a longer one is left out.
+pub const LOGGED_NAME: usize = 64;
+/// The fields `__typename` below one `__schema` or `__type`.
+pub const TYPE_NAMES: usize = 100;
 /// The requests at once on one HTTP/2 connection.
 pub const STREAMS: u32 = 100;
 /// The GraphQL requests that are executed at once.
@@ -114,7 +126,8 @@ mod tests {
         // Anything else: what was answered as an outage has not begun, or has ended.
         assert!(CONNECTION + STATEMENT < WORK);
         assert!(CONNECT < CONNECTION);
-        assert!(LAST_CHANGE + WORK <= REQUEST);
+        assert!(LAST_CHANGE + LOOK + WORK <= REQUEST);
+        assert!(4 * NEXT_ADDRESS < CONNECT && 4 * NEXT_ADDRESS + CONNECT < LOOKUP);
         assert!(TURN < LAST_CHANGE);
         // An exchange: head, body, and the work between them and the answer.
         assert!(HEAD + BODY + REQUEST < EXCHANGE);
@@ -160,7 +173,9 @@ mod tests {
             ("STATEMENT", STATEMENT),
             ("WORK", WORK),
             ("CONNECT", CONNECT),
+            ("NEXT_ADDRESS", NEXT_ADDRESS),
             ("LAST_CHANGE", LAST_CHANGE),
+            ("LOOK", LOOK),
             ("TURN", TURN),
             ("HEAD", HEAD),
             ("HEAD_IN_NEED", HEAD_IN_NEED),
@@ -180,6 +195,7 @@ mod tests {
             ("BODY_LEN", BODY_LEN),
             ("HEAD_LEN", HEAD_LEN),
             ("ANSWER_LEN", ANSWER_LEN),
+            ("PIECE_LEN", PIECE_LEN),
             ("STREAM_LEN", STREAM_LEN),
         ] {
             has(name, format!("{} KiB", bytes / KIB));
@@ -192,6 +208,9 @@ mod tests {
             ("VARIABLES", VARIABLES),
             ("MISTAKES", MISTAKES),
             ("QUESTIONS", QUESTIONS),
+            ("BODIES", BODIES),
+            ("LOGGED_NAME", LOGGED_NAME),
+            ("TYPE_NAMES", TYPE_NAMES),
             ("CLIENTS", CLIENTS),
             ("OTHER_FILES", OTHER_FILES),
             ("STREAMS", STREAMS as usize),

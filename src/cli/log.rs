@@ -1,6 +1,7 @@
 //! The log: to stderr, by a thread of its own, so that a reader of stderr who is slow or gone stops nothing.
 
 use std::io;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,10 +14,26 @@ use crate::config::{Config, LogForm};
 /// How often it is looked whether lines were lost.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The log that goes on for as long as this is kept. What waits is written when it is dropped, as far as stderr takes it within a second.
+/// The log, for as long as this is kept. What waits is written when it is dropped, as far as stderr takes it in [`PATIENCE`].
 pub(super) struct Log {
     lost: ErrorCounter,
-    _writer: WorkerGuard,
+    writer: Option<WorkerGuard>,
+}
+
+/// How long stderr is waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Where the queue is full, dropping the guard writes to stdout, which may be the same pipe: it is done beside.
+        let writer = self.writer.take();
+        let (done, is_done) = mpsc::channel();
+        std::thread::spawn(move || {
+            drop(writer);
+            let _ = done.send(());
+        });
+        let _ = is_done.recv_timeout(PATIENCE);
+    }
 }
 
 /// Starts to log.
@@ -47,7 +64,7 @@ pub(super) fn start(config: &Config) -> Log {
     }
     Log {
         lost,
-        _writer: guard,
+        writer: Some(guard),
     }
 }
 

@@ -46,8 +46,8 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     };
     let is_local = matches!(people, People::Local(_));
     let authenticator = Authenticator::new(people, verifier.clone());
-    let fares = vec![last_used.fares(), retention.fares()];
-    let server = Server::bind(settings, authenticator, Arc::new(service), verifier, fares)
+    let health = vec![last_used.health(), retention.health()];
+    let server = Server::bind(settings, authenticator, Arc::new(service), verifier, health)
         .map_err(|error| Failure::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
     if is_local && !config.listen.ip().is_loopback() {
         tracing::warn!(
@@ -58,7 +58,7 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
 
     // Dropped when the server has stopped, which ends what goes on beside it.
     let (stop, stopped) = watch::channel(());
-    let (last_use, old_events) = (last_used.fares(), retention.fares());
+    let (last_use, old_events) = (last_used.health(), retention.health());
     let beside = [
         tokio::spawn(keep_up(last_use, stopped.clone(), move |stopped| {
             last_used.clone().keep_writing(stopped)

@@ -40,6 +40,12 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), ServerError> {
                 "A document may look at the schema once: by one `__schema` or one `__type`.";
             return refuse(problem.to_owned());
         }
+        if cost.has_many_type_names {
+            return refuse(format!(
+                "Below `__schema` or `__type` there may be {} fields `__typename` at most.",
+                bounds::TYPE_NAMES
+            ));
+        }
         if operation.ty == OperationType::Mutation && cost.bytes > bounds::ANSWER_LEN {
             return refuse(
                 "The answer could be larger than 1 MiB, which is the most; nothing was changed. Select less of what each \
@@ -68,6 +74,10 @@ struct Cost {
     selections: usize,
     /// How many of them are `__schema` or `__type`.
     introspections: usize,
+    /// How many are `__typename`, which async-graphql answers without counting.
+    type_names: usize,
+    /// Whether there are too many of these below one that looks at the schema, where each stands for thousands.
+    has_many_type_names: bool,
     /// The most bytes that a mutation answers to it.
     bytes: usize,
 }
@@ -76,6 +86,8 @@ impl Cost {
     fn add(&mut self, other: Self) {
         self.selections = self.selections.saturating_add(other.selections);
         self.introspections = self.introspections.saturating_add(other.introspections);
+        self.type_names = self.type_names.saturating_add(other.type_names);
+        self.has_many_type_names |= other.has_many_type_names;
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
 }
@@ -97,7 +109,11 @@ impl<'a> Counter<'a> {
                     let field = &field.node;
                     let mut cost = self.selections(&field.selection_set.node, nesting + 1)?;
                     let name = field.name.node.as_str();
-                    cost.introspections += usize::from(matches!(name, "__schema" | "__type"));
+                    if matches!(name, "__schema" | "__type") {
+                        cost.introspections += 1;
+                        cost.has_many_type_names |= cost.type_names > bounds::TYPE_NAMES;
+                    }
+                    cost.type_names += usize::from(name == "__typename");
                     cost.bytes = most_bytes(field, cost.bytes);
                     cost
                 }

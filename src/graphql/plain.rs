@@ -59,12 +59,20 @@ impl<T: OutputType + Plain> OutputType for PlainList<T> {
     ) -> ServerResult<Value> {
         let size = ctx.data_opt::<Arc<Size>>();
         let mut items = Vec::with_capacity(self.0.len());
+        let mut counted = 0;
         for item in &self.0 {
             let Some(item) = resolve(ctx, item, &ctx.item.node) else {
+                if let Some(size) = size {
+                    size.take_back(counted);
+                }
                 return resolve_list(ctx, field, &self.0, Some(self.0.len())).await;
             };
-            if size.is_some_and(|size| !size.add(bytes_of(&item, true))) {
-                return Ok(Value::Null);
+            if let Some(size) = size {
+                let bytes = bytes_of(&item, true);
+                counted += bytes;
+                if !size.add(bytes) {
+                    return Ok(Value::Null);
+                }
             }
             items.push(item);
         }

@@ -73,13 +73,13 @@ impl Questions {
 
     /// One key of the owner.
     pub(super) async fn find(&self, permission: &ReadKeys, id: KeyId) -> Result<Option<ApiKey>> {
-        let work = async { Ok(self.service.find(permission, id).await?.map(ApiKey::from)) };
+        let work = || async { Ok(self.service.find(permission, id).await?.map(ApiKey::from)) };
         self.ask(self.keys.to(Some(id)), work).await
     }
 
     /// The key that the caller presented.
     pub(super) async fn find_own(&self, permission: &ReadOwnKey) -> Result<Option<ApiKey>> {
-        let work = async { Ok(self.service.find_own(permission).await?.map(ApiKey::from)) };
+        let work = || async { Ok(self.service.find_own(permission).await?.map(ApiKey::from)) };
         self.ask(self.keys.to(None), work).await
     }
 
@@ -92,7 +92,7 @@ impl Questions {
         request: &PageRequest,
     ) -> Result<Arc<Page<ApiKey>>> {
         let question = (filter.clone(), order, request.clone());
-        let work = async {
+        let work = || async {
             let page = self.service.list(permission, filter, order, request);
             Ok(Arc::new(page.await?.map(ApiKey::from)))
         };
@@ -101,7 +101,7 @@ impl Questions {
 
     /// How many keys a filter lets pass.
     pub(super) async fn count(&self, permission: &ReadKeys, filter: &Filter) -> Result<i64> {
-        let work = self.service.count(permission, filter);
+        let work = || self.service.count(permission, filter);
         self.ask(self.counts.to(filter.clone()), work).await
     }
 
@@ -111,7 +111,7 @@ impl Questions {
         permission: &ReadKeys,
         id: Uuid,
     ) -> Result<Option<Arc<ApiKeyEvent>>> {
-        let work = async { Ok(self.service.find_event(permission, id).await?.map(Arc::new)) };
+        let work = || async { Ok(self.service.find_event(permission, id).await?.map(Arc::new)) };
         self.ask(self.events.to(id), work).await
     }
 
@@ -122,7 +122,7 @@ impl Questions {
         of: Option<KeyId>,
         request: &PageRequest,
     ) -> Result<Arc<Page<ApiKeyEvent>>> {
-        let work = async {
+        let work = || async {
             Ok(Arc::new(
                 self.service.events(permission, of, request).await?,
             ))
@@ -137,7 +137,7 @@ impl Questions {
         permission: &ReadKeys,
         of: Option<KeyId>,
     ) -> Result<i64> {
-        let work = self.service.count_events(permission, of);
+        let work = || self.service.count_events(permission, of);
         self.ask(self.event_counts.to(of), work).await
     }
 
@@ -153,7 +153,7 @@ impl Questions {
             let late = "it was too late to begin a change";
             return Err(Error::Unavailable(late.into()).into());
         }
-        let changed = work(self.service.clone()).await;
+        let changed = Box::pin(work(self.service.clone())).await;
         self.keys.forget();
         self.pages.forget();
         self.counts.forget();
@@ -163,20 +163,25 @@ impl Questions {
         Ok(changed?)
     }
 
-    async fn ask<A: Clone>(
+    /// The work is made, and kept apart from the caller, where it is asked for the first time: a document may have thousands of
+    /// fields that ask, and each would have room for it.
+    async fn ask<A: Clone, F>(
         &self,
         answer: Arc<OnceCell<Result<A>>>,
-        work: impl Future<Output = std::result::Result<A, Error>>,
-    ) -> Result<A> {
-        let ask = async {
+        work: impl FnOnce() -> F,
+    ) -> Result<A>
+    where
+        F: Future<Output = std::result::Result<A, Error>>,
+    {
+        let ask = || async {
             self.count_one()?;
             let end = (self.begun + bounds::REQUEST).into();
-            match tokio::time::timeout_at(end, work).await {
+            match tokio::time::timeout_at(end, Box::pin(work())).await {
                 Ok(answer) => Ok(answer?),
                 Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed)).into()),
             }
         };
-        answer.get_or_init(|| ask).await.clone()
+        answer.get_or_init(ask).await.clone()
     }
 
     fn count_one(&self) -> std::result::Result<(), Error> {

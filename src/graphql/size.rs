@@ -21,6 +21,11 @@ impl Size {
         self.0.fetch_add(bytes, Ordering::Relaxed) + bytes <= bounds::ANSWER_LEN
     }
 
+    /// Takes back what was counted and is counted anew.
+    pub(super) fn take_back(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     pub(super) fn is_too_large(&self) -> bool {
         self.0.load(Ordering::Relaxed) > bounds::ANSWER_LEN
     }

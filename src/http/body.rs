@@ -3,6 +3,7 @@
 use poem::Body;
 use poem::error::ReadBodyError;
 use poem::http::StatusCode;
+use tokio::sync::Semaphore;
 
 use crate::bounds;
 
@@ -13,11 +14,20 @@ pub(super) struct Unread {
     pub(super) message: String,
 }
 
+/// The places for bodies that are being read.
+static PLACES: Semaphore = Semaphore::const_new(bounds::BODIES);
+
 /// The whole body.
 pub(super) async fn read(body: Body) -> Result<Vec<u8>, Unread> {
     let unread = |status, message: &str| {
         let message = message.to_owned();
         Unread { status, message }
+    };
+    let Ok(_place) = PLACES.try_acquire() else {
+        return Err(unread(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The service is busy; try again in a moment.",
+        ));
     };
     match tokio::time::timeout(bounds::BODY, body.into_bytes_limit(bounds::BODY_LEN)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),

@@ -19,6 +19,15 @@ pub(super) enum Rejected {
     CrossSite,
 }
 
+/// Whether a request presents nothing at all, so that its body need not be waited for.
+pub(super) fn is_nobody(app: &App, request: &Request) -> bool {
+    let headers = request.headers();
+    let session = request.extensions().get::<Session>();
+    !headers.contains_key(header::AUTHORIZATION)
+        && !headers.contains_key(&app.key_header)
+        && !session.is_some_and(session::is_signed_in)
+}
+
 /// Finds out who is calling.
 pub(super) async fn caller(app: &App, request: &Request) -> Result<Caller, Rejected> {
     let headers = request.headers();

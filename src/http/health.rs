@@ -33,7 +33,7 @@ pub(super) async fn readyz(app: Data<&Arc<App>>) -> Response {
             .status(StatusCode::SERVICE_UNAVAILABLE)
             .body(body);
     }
-    let problems = app.fares.iter().filter_map(|fares| fares.problem());
+    let problems = app.health.iter().filter_map(|health| health.problem());
     let problems: Vec<&str> = problems.collect();
     Response::builder().body(match problems.is_empty() {
         true => "ok\n".to_owned(),

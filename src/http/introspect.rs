@@ -67,7 +67,10 @@ pub(super) async fn introspect(request: &Request, body: Body, app: Data<&Arc<App
 }
 
 async fn answer(request: &Request, body: Body, app: &App) -> Result<Option<Arc<LiveKey>>, Problem> {
-    // First the body, which may take its time, then who sends it.
+    // First the body, which may take its time, and then who sends it.
+    if caller::is_nobody(app, request) {
+        return Err(Refused::Missing.into());
+    }
     let body = body::read(body).await;
     let checks = async {
         let caller = authenticate(request.headers(), app).await?;
@@ -127,9 +130,12 @@ fn token(request: &Request, body: Result<Vec<u8>, Unread>) -> Result<String, Pro
         let right = "send the body as application/x-www-form-urlencoded";
         return Err(Problem::of_request(right));
     }
-    let body = body.map_err(|unread| Problem {
-        status: unread.status,
-        ..Problem::of_request(unread.message)
+    let body = body.map_err(|unread| match unread.status {
+        StatusCode::SERVICE_UNAVAILABLE => Error::Unavailable(unread.message.into()).into(),
+        status => Problem {
+            status,
+            ..Problem::of_request(unread.message)
+        },
     })?;
     let parameters = url::form_urlencoded::parse(&body);
     let mut tokens = parameters.filter(|(name, _)| name == "token");

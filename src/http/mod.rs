@@ -32,7 +32,7 @@ use url::Url;
 use self::turns::Turns;
 use crate::auth::{Authenticator, People};
 use crate::graphql::{Schema, sdl};
-use crate::key::background::Fares;
+use crate::key::background::Health;
 use crate::key::service::Service;
 use crate::key::verify::Verifier;
 
@@ -66,8 +66,8 @@ struct App {
     service: Arc<Service>,
     turns: Turns,
     verifier: Arc<Verifier>,
-    /// How the tasks beside the requests fare.
-    fares: Vec<Arc<Fares>>,
+    /// Whether the tasks beside the requests can do their work.
+    health: Vec<Arc<Health>>,
     authenticator: Authenticator,
     key_header: HeaderName,
     /// Where browsers reach the server, as they write it in `Origin`.
@@ -84,7 +84,7 @@ impl Server {
         authenticator: Authenticator,
         service: Arc<Service>,
         verifier: Arc<Verifier>,
-        fares: Vec<Arc<Fares>>,
+        health: Vec<Arc<Health>>,
     ) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(settings.listen)?;
         listener.set_nonblocking(true)?;
@@ -97,9 +97,9 @@ impl Server {
             schema: crate::graphql::schema(),
             sdl: sdl(),
             service,
-            turns: Turns::new(),
+            turns: Turns::new()?,
             verifier,
-            fares,
+            health,
             authenticator,
             key_header: settings.key_header,
             origin: public_url.origin().ascii_serialization(),

@@ -24,8 +24,10 @@ pub(super) fn of_body(
             message,
         ));
     }
-    let bytes =
-        body.map_err(|unread| Refusal::new(unread.status, code::BAD_USER_INPUT, unread.message))?;
+    let bytes = body.map_err(|unread| match unread.status {
+        StatusCode::SERVICE_UNAVAILABLE => Refusal::unavailable(&unread.message, "1"),
+        status => Refusal::new(status, code::BAD_USER_INPUT, unread.message),
+    })?;
     let body: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Refusal::bad_request(format!("The body is not JSON: {error}.")))?;
     let Value::Object(mut body) = body else {

@@ -6,9 +6,9 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use poem::http::Version;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -24,7 +24,8 @@ pub(super) struct Exchanges(Arc<Mutex<State>>);
 struct State {
     /// When each of those that go on was begun, the oldest first.
     running: Vec<Instant>,
-    /// Since when a head is being read.
+    /// Since when a head is being read. One whose beginning came together with an earlier request is not known: it has the time of an
+    /// idle connection.
     head_since: Option<Instant>,
     /// Since when there is nothing to do.
     idle_since: Instant,
@@ -90,6 +91,7 @@ impl Exchange {
     pub(super) fn goes_on_with<B>(self, body: B) -> Answer<B> {
         Answer {
             body,
+            rest: Bytes::new(),
             _exchange: self,
         }
     }
@@ -108,29 +110,48 @@ impl Drop for Exchange {
     }
 }
 
-/// The body of an answer.
+/// The body of an answer, in pieces: hyper takes a whole piece for a reader that has room for a byte, and with the last of them
+/// the exchange ends.
 pub(super) struct Answer<B> {
     body: B,
+    rest: Bytes,
     _exchange: Exchange,
 }
 
-impl<B: Body + Unpin> Body for Answer<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
+    type Data = Bytes;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                other => return Poll::Ready(other),
+            }
+        }
+        let length = self.rest.len().min(bounds::PIECE_LEN);
+        let piece = self.rest.split_to(length);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.rest.len() as u64;
+        let mut hint = self.body.size_hint();
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(hint.lower() + rest);
+        hint
     }
 }
 
@@ -140,8 +161,35 @@ pub(super) struct Patient {
     exchanges: Exchanges,
     places: Arc<Places>,
     alarm: Pin<Box<Sleep>>,
-    /// Since when the peer has not taken all that there is for it, and how many bytes it has taken since.
-    slow: Option<(Instant, usize)>,
+    slow: Option<Slow>,
+}
+
+/// A peer that has not taken all that there is for it.
+struct Slow {
+    since: Instant,
+    /// When its pace was last looked at, and how many bytes it has taken since.
+    looked: Instant,
+    taken: usize,
+}
+
+impl Slow {
+    fn begin() -> Self {
+        let since = Instant::now();
+        Self {
+            since,
+            looked: since,
+            taken: 0,
+        }
+    }
+
+    /// Until when it is waited for.
+    fn until(&mut self) -> Instant {
+        if self.taken >= bounds::PACE_LEN && self.looked + bounds::PACE <= Instant::now() {
+            self.looked = Instant::now();
+            self.taken = 0;
+        }
+        (self.looked + bounds::PACE).min(self.since + bounds::EXCHANGE)
+    }
 }
 
 impl Patient {
@@ -165,14 +213,20 @@ impl Patient {
             return outcome;
         }
         loop {
-            let until = self.until();
+            // What is written is part of an exchange, also where hyper has all of it.
+            let until = match &mut self.slow {
+                Some(slow) => slow.until(),
+                None => self.exchanges.state().until(&self.places),
+            };
             let now = Instant::now();
             if until <= now {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            // An alarm that comes early looks again; most exchanges are over long before, and none is set for them.
-            if until < self.alarm.deadline() || self.alarm.is_elapsed() {
-                self.alarm.as_mut().reset(until);
+            // It is looked again before that, because connections may have run short. Most exchanges are over long before, and no alarm
+            // is set for them.
+            let look = until.min(now + bounds::HEAD_IN_NEED);
+            if look < self.alarm.deadline() || self.alarm.is_elapsed() {
+                self.alarm.as_mut().reset(look);
             }
             if self.alarm.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
@@ -180,26 +234,12 @@ impl Patient {
         }
     }
 
-    /// Until when the peer is waited for.
-    fn until(&mut self) -> Instant {
-        let until = self.exchanges.state().until(&self.places);
-        let Some((since, taken)) = self.slow else {
-            return until;
-        };
-        if since + bounds::PACE <= Instant::now() && taken >= bounds::PACE_LEN {
-            self.slow = Some((Instant::now(), 0));
-            return until.min(Instant::now() + bounds::PACE);
-        }
-        until.min(since + bounds::PACE)
-    }
-
     /// Takes note of what was written of `count` bytes.
     fn written(&mut self, outcome: &Poll<io::Result<usize>>, count: usize) {
         match outcome {
-            Poll::Pending => drop(self.slow.get_or_insert_with(|| (Instant::now(), 0))),
+            Poll::Pending => drop(self.slow.get_or_insert_with(Slow::begin)),
             Poll::Ready(Ok(written)) if *written < count => {
-                let (_, taken) = self.slow.get_or_insert_with(|| (Instant::now(), 0));
-                *taken += *written;
+                self.slow.get_or_insert_with(Slow::begin).taken += *written;
             }
             Poll::Ready(_) => self.slow = None,
         }

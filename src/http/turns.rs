@@ -1,8 +1,12 @@
 //! Whose turn it is: so many GraphQL requests are executed at once, some wait for a short time, and the others are told to come back.
+//!
+//! They are executed on threads of their own: to validate a large document takes milliseconds, which checks would wait for.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bounds;
@@ -11,28 +15,64 @@ use crate::bounds;
 pub(super) struct Turns {
     free: Arc<Semaphore>,
     waiting: AtomicUsize,
+    threads: Threads,
 }
 
-/// One request's turn, for as long as this is kept.
-pub(super) type Turn = OwnedSemaphorePermit;
+/// One request's turn.
+pub(super) struct Turn {
+    permit: OwnedSemaphorePermit,
+    threads: Handle,
+}
 
-impl Turns {
-    pub(super) fn new() -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(bounds::EXECUTIONS)),
-            waiting: AtomicUsize::new(0),
+impl Turn {
+    /// Uses the turn for `work`, which goes on when nobody waits for it.
+    pub(super) fn spawn(self, work: impl Future<Output = ()> + Send + 'static) {
+        let Self { permit, threads } = self;
+        threads.spawn(async move {
+            work.await;
+            drop(permit);
+        });
+    }
+}
+
+/// The threads on which GraphQL is executed.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // It is dropped where one must not wait.
+            runtime.shutdown_background();
         }
     }
+}
 
-    /// Waits for a turn, in the order of those who came. `None` where too many wait, or nobody had done within
+impl Turns {
+    pub(super) fn new() -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .thread_name("graphql")
+            .max_blocking_threads(1)
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            free: Arc::new(Semaphore::new(bounds::EXECUTIONS)),
+            waiting: AtomicUsize::new(0),
+            threads: Threads(Some(runtime)),
+        })
+    }
+
+    /// Waits for a turn, in the order of those who came. `None` where too many wait, or no turn came within
     /// [`bounds::TURN`].
     pub(super) async fn next(&self) -> Option<Turn> {
         let waiting = Waiting::new(&self.waiting);
         if waiting.count > bounds::TURNS {
             return None;
         }
-        let turn = tokio::time::timeout(bounds::TURN, self.free.clone().acquire_owned()).await;
-        turn.ok()?.ok()
+        let permit = tokio::time::timeout(bounds::TURN, self.free.clone().acquire_owned()).await;
+        Some(Turn {
+            permit: permit.ok()?.ok()?,
+            threads: self.threads.0.as_ref()?.handle().clone(),
+        })
     }
 }
 

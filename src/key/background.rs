@@ -11,16 +11,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// After so many failures in a row a task counts as one that cannot be kept up.
 const MANY: u32 = 3;
 
-/// How a task fares.
+/// Whether a task can do its work.
 #[derive(Debug)]
-pub struct Fares {
+pub struct Health {
     /// What is not done while it fails, in words for the operator.
     what: &'static str,
     failures: AtomicU32,
 }
 
-impl Fares {
-    /// Well, so far. `what` says what is not done while the task fails.
+impl Health {
+    /// Of a task that has not failed yet. `what` says what is not done while the task fails.
     pub fn new(what: &'static str) -> Arc<Self> {
         let failures = AtomicU32::new(0);
         Arc::new(Self { what, failures })
@@ -44,15 +44,15 @@ impl Fares {
 
 /// Runs a task until the sender of `stopped` is gone, and starts it anew when it panics.
 pub async fn keep_up<F>(
-    fares: Arc<Fares>,
+    health: Arc<Health>,
     mut stopped: watch::Receiver<()>,
     start: impl Fn(watch::Receiver<()>) -> F,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
     while let Err(panic) = tokio::spawn(start(stopped.clone())).await {
-        fares.failed();
-        tracing::error!(%panic, task = fares.what, "a task beside the requests ended in a panic; it is started anew");
+        health.failed();
+        tracing::error!(%panic, task = health.what, "a task beside the requests ended in a panic; it is started anew");
         tokio::select! {
             _ = stopped.changed() => return,
             () = tokio::time::sleep(PAUSE) => {}
@@ -66,23 +66,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_panics_is_started_anew_and_known() {
-        let fares = Fares::new("the work of the test");
+        let health = Health::new("the work of the test");
         let (stop, stopped) = watch::channel(());
         let starts = Arc::new(AtomicU32::new(0));
-        let (known, count) = (fares.clone(), starts.clone());
-        let kept = tokio::spawn(keep_up(fares.clone(), stopped, move |mut stopped| {
-            let (fares, starts) = (known.clone(), count.clone());
+        let (known, count) = (health.clone(), starts.clone());
+        let kept = tokio::spawn(keep_up(health.clone(), stopped, move |mut stopped| {
+            let (health, starts) = (known.clone(), count.clone());
             async move {
                 assert!(starts.fetch_add(1, Ordering::SeqCst) >= 4, "the task fails");
-                fares.worked();
+                health.worked();
                 let _ = stopped.changed().await;
             }
         }));
-        while fares.problem().is_none() {
+        while health.problem().is_none() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        assert_eq!(fares.problem(), Some("the work of the test"));
-        while fares.problem().is_some() {
+        assert_eq!(health.problem(), Some("the work of the test"));
+        while health.problem().is_some() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         assert_eq!(starts.load(Ordering::SeqCst), 5);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::background::Fares;
+use super::background::Health;
 use super::error::chain;
 use super::secret::Digest;
 use crate::store::Store;
@@ -26,7 +26,7 @@ const MOST: usize = 50_000;
 pub struct LastUsed {
     store: Store,
     marks: Mutex<HashMap<Digest, Timestamp>>,
-    fares: Arc<Fares>,
+    health: Arc<Health>,
 }
 
 impl LastUsed {
@@ -35,13 +35,13 @@ impl LastUsed {
         Self {
             store,
             marks: Mutex::default(),
-            fares: Fares::new("when keys were last used cannot be written"),
+            health: Health::new("when keys were last used cannot be written"),
         }
     }
 
-    /// How the writing fares.
-    pub fn fares(&self) -> Arc<Fares> {
-        self.fares.clone()
+    /// Whether the writing succeeds.
+    pub fn health(&self) -> Arc<Health> {
+        self.health.clone()
     }
 
     /// Writes down that a secret was used. It waits for nothing and cannot fail.
@@ -79,11 +79,11 @@ impl LastUsed {
         match self.store.secrets_set_last_used(&round[first..]).await {
             Ok(()) => {
                 round.truncate(first);
-                self.fares.worked();
+                self.health.worked();
                 true
             }
             Err(error) => {
-                self.fares.failed();
+                self.health.failed();
                 tracing::warn!(
                     cause = chain(&error),
                     "when keys were last used could not be written; it is tried again"

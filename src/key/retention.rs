@@ -2,14 +2,14 @@
 //! work, a little at a time.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use super::background::Fares;
+use super::background::Health;
 use super::clock::Clock;
 use super::error::chain;
 use super::model::Owner;
@@ -23,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// How often it is looked for what has grown old.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// How many owners are looked at in one go, when all are.
+const OWNERS: usize = 20;
 /// One of so many events has its owner's counted, or more often where few may be kept.
 const SAMPLE: u32 = 256;
 
@@ -34,7 +36,9 @@ pub struct Retention {
     most: u32,
     grown: Mutex<BTreeSet<Arc<str>>>,
     has_grown: Notify,
-    fares: Arc<Fares>,
+    /// The owner that was looked at last, while all are.
+    walked: Mutex<Option<Owner>>,
+    health: Arc<Health>,
 }
 
 impl Retention {
@@ -47,38 +51,48 @@ impl Retention {
             most,
             grown: Mutex::default(),
             has_grown: Notify::new(),
-            fares: Fares::new("events that are kept no longer cannot be removed"),
+            walked: Mutex::default(),
+            health: Health::new("events that are kept no longer cannot be removed"),
         }
     }
 
-    /// How the removing fares.
-    pub fn fares(&self) -> Arc<Fares> {
-        self.fares.clone()
+    /// Whether the removing succeeds.
+    pub fn health(&self) -> Arc<Health> {
+        self.health.clone()
     }
 
     /// Takes note that an owner has one more event. Of so many, one by chance has the owner's events counted: to count costs more
-    /// than to write, and an owner that goes on to write is met. The chance is in the id, whose end is random.
+    /// than to write, and an owner that goes on to write is met soon. The chance is in the id, whose end is random.
     pub(super) fn note(&self, owner: &Owner, event_id: Uuid) {
         let sample = (self.most / 16).clamp(1, SAMPLE);
         let chance = event_id.as_u128() % u128::from(sample);
         if chance == 0 {
-            let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
-            grown.insert(owner.as_str().into());
+            self.lock(&self.grown).insert(owner.as_str().into());
             self.has_grown.notify_one();
         }
     }
 
-    /// Removes what is beyond, at once where an owner has grown and else every hour, until the sender of `stopped` is gone.
+    /// Removes what is beyond, at once where an owner has grown and else every hour, until the sender of `stopped` is gone. At the start,
+    /// and every hour, each owner is looked at.
     pub async fn keep_pruning(self: Arc<Self>, mut stopped: watch::Receiver<()>) {
+        let mut is_walking = true;
         loop {
-            let pause = match self.prune().await {
-                Ok(0) => INTERVAL,
-                Ok(count) => {
+            let pruned = async {
+                let count = self.prune().await?;
+                if is_walking {
+                    is_walking = self.walk().await?;
+                }
+                Ok::<_, store::Error>((count, is_walking))
+            };
+            let pause = match pruned.await {
+                Ok((0, false)) => INTERVAL,
+                Ok((0, true)) => PAUSE,
+                Ok((count, _)) => {
                     tracing::info!(count, "removed events that are kept no longer");
                     PAUSE
                 }
                 Err(error) => {
-                    self.fares.failed();
+                    self.health.failed();
                     tracing::warn!(
                         cause = chain(&error),
                         "events could not be removed; it is tried again"
@@ -89,9 +103,33 @@ impl Retention {
             tokio::select! {
                 _ = stopped.changed() => return,
                 () = self.has_grown.notified(), if pause == INTERVAL => {}
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(pause) => is_walking |= pause == INTERVAL,
             }
         }
+    }
+
+    /// Looks at the next owners, and takes note of those that have too many events. `false` where all were looked at.
+    async fn walk(&self) -> Result<bool, store::Error> {
+        for _ in 0..OWNERS {
+            let last = self.lock(&self.walked).clone();
+            let next = self.store.api_key_events_next_owner(last.as_ref()).await?;
+            self.lock(&self.walked).clone_from(&next);
+            let Some(owner) = next else {
+                return Ok(false);
+            };
+            if self
+                .store
+                .api_key_events_are_more_than(&owner, self.most)
+                .await?
+            {
+                self.lock(&self.grown).insert(owner.as_str().into());
+            }
+        }
+        Ok(true)
+    }
+
+    fn lock<'a, T>(&self, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a bite of what is old, and one of each owner that has grown. Gives how many events they were.
@@ -99,10 +137,7 @@ impl Retention {
         let now = self.clock.now();
         let oldest_kept = now.saturating_sub(self.kept_for).unwrap_or(Timestamp::MIN);
         let mut count = self.store.api_key_events_prune(oldest_kept, BITE).await?;
-        let mut grown = {
-            let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *grown)
-        };
+        let mut grown = std::mem::take(&mut *self.lock(&self.grown));
         while let Some(name) = grown.pop_first() {
             let owner = Owner::from_store(name.to_string());
             let bite = self
@@ -111,7 +146,7 @@ impl Retention {
             let removed = bite.await;
             if !matches!(removed, Ok(0)) {
                 // Not done with, or not begun.
-                let mut still = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut still = self.lock(&self.grown);
                 still.insert(name);
                 if removed.is_err() {
                     still.append(&mut grown);
@@ -119,7 +154,7 @@ impl Retention {
             }
             count += removed?;
         }
-        self.fares.worked();
+        self.health.worked();
         Ok(count)
     }
 }

@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::coalescer::{Coalescer, Failed, Lookup};
 use super::error::Error;
 use super::last_used::LastUsed;
+use super::scan;
 use super::secret::{Digest, Prefix, Secret};
 
 /// Answers whether a secret is good.
@@ -79,6 +80,13 @@ impl Verifier {
     /// Whether checks are answered: it asks what they ask, for a secret that nobody has.
     pub async fn ping(&self) -> Result<(), Error> {
         self.look_up(Digest::from_store([0; 32])).await.map(drop)
+    }
+
+    /// Whether a text that a client chose may stand in the log: it is short, and no secret is in it.
+    pub fn may_be_logged(&self, text: &str) -> bool {
+        let mut has_secret = false;
+        let read = scan::find(&self.prefix, text.as_bytes(), |_| has_secret = true);
+        text.len() <= bounds::LOGGED_NAME && read.is_ok() && !has_secret
     }
 
     async fn look_up(&self, digest: Digest) -> Result<Option<Arc<LiveKey>>, Error> {

@@ -133,16 +133,17 @@ impl Store {
                     return QueryResult::Err(diesel::result::Error::RollbackTransaction);
                 }
                 let names: HashMap<DbUuid, String> = deleted.into_iter().collect();
-                for (id, event_id) in &deletions {
+                let event_rows = deletions.iter().map(|(id, event_id)| {
                     let id = DbUuid((*id).into());
                     let name = names.get(&id).map_or("", String::as_str);
                     let key = (id, name, &owner);
-                    let event_row = NewEventRow::new(*event_id, key, &actor, Action::Deleted, &[]);
-                    diesel::insert_into(api_key_events::table)
-                        .values(&event_row)
-                        .execute(conn)
-                        .await?;
-                }
+                    NewEventRow::new(*event_id, key, &actor, Action::Deleted, &[])
+                });
+                let event_rows: Vec<NewEventRow> = event_rows.collect();
+                diesel::insert_into(api_key_events::table)
+                    .values(&event_rows)
+                    .execute(conn)
+                    .await?;
                 QueryResult::Ok(true)
             }
         )

@@ -91,6 +91,22 @@ impl EventRow {
     }
 }
 
+/// The query for the newest event of an owner beyond the `kept` newest.
+#[diesel::dsl::auto_type]
+fn newest_beyond(owner: &Owner, kept: u32) -> _ {
+    let all: Between = Between::all(Group::events_of(owner, None));
+    let newest_first: ById = ById {
+        group: Group::events_of(owner, None),
+        direction: Direction::Descending,
+    };
+    let kept: i64 = i64::from(kept);
+    api_key_events::table
+        .filter(all)
+        .order(newest_first)
+        .select(api_key_events::id)
+        .offset(kept)
+}
+
 impl Store {
     /// What happened to an owner's keys, or to one of them, newest first.
     pub async fn api_key_events_page(
@@ -210,6 +226,45 @@ impl Store {
         .await
     }
 
+    /// The first owner after `last`, in the database's order, that has events.
+    pub async fn api_key_events_next_owner(
+        &self,
+        last: Option<&Owner>,
+    ) -> Result<Option<Owner>, Error> {
+        let last = last.map_or_else(String::new, |last| last.as_str().to_owned());
+        on_both!(
+            self,
+            read | conn | {
+                let next: Option<String> = api_key_events::table
+                    .filter(api_key_events::owner.gt(last))
+                    .order(api_key_events::owner)
+                    .select(api_key_events::owner)
+                    .first(conn)
+                    .await
+                    .optional()?;
+                next.map(Owner::from_store)
+            }
+        )
+        .await
+    }
+
+    /// Whether an owner has more events than so many.
+    pub async fn api_key_events_are_more_than(
+        &self,
+        owner: &Owner,
+        most: u32,
+    ) -> Result<bool, Error> {
+        let beyond = newest_beyond(owner, most);
+        on_both!(
+            self,
+            read | conn | {
+                let newest_beyond: Option<DbUuid> = beyond.first(conn).await.optional()?;
+                newest_beyond.is_some()
+            }
+        )
+        .await
+    }
+
     /// Removes the oldest events of an owner beyond `kept`, `most` of them at most. Gives how many there were.
     pub async fn api_key_events_prune_owner(
         &self,
@@ -218,28 +273,18 @@ impl Store {
         most: i64,
     ) -> Result<usize, Error> {
         let group = || Group::events_of(owner, None);
-        let (all, beyond) = (Between::all(group()), Between::all(group()));
+        let beyond = newest_beyond(owner, kept);
+        let all = Between::all(group());
         let oldest_first = ById::ascending(group());
-        let newest_first = ById {
-            group: group(),
-            direction: Direction::Descending,
-        };
         on_both!(
             self,
             write | conn | {
-                let newest_beyond: Option<DbUuid> = api_key_events::table
-                    .filter(all)
-                    .order(newest_first)
-                    .select(api_key_events::id)
-                    .offset(i64::from(kept))
-                    .first(conn)
-                    .await
-                    .optional()?;
+                let newest_beyond: Option<DbUuid> = beyond.first(conn).await.optional()?;
                 let Some(newest_beyond) = newest_beyond else {
                     return diesel::QueryResult::Ok(0);
                 };
                 let oldest: Vec<DbUuid> = api_key_events::table
-                    .filter(beyond)
+                    .filter(all)
                     .filter(api_key_events::id.le(newest_beyond))
                     .order(oldest_first)
                     .select(api_key_events::id)

@@ -1,7 +1,7 @@
 //! Who waits for whom: one at a time for each owner whose keys are counted, and for each key that is changed.
 //!
 //! All transactions lock in one order, so that nobody waits in a circle: first the owner, then keys by their numbers, that of
-//! the credential among them. Rows are locked behind these. A row's own lock would not do for the credential: PostgreSQL lets those who share
+//! the credential among them. Rows are locked after these. A row's own lock would not do for the credential: PostgreSQL lets those who share
 //! it pass one who waits to change it, so that a key that writes without a pause could not be deleted.
 
 use diesel::sql_types::{BigInt, Text};

@@ -65,10 +65,11 @@ macro_rules! on_both {
                 let shared = &*connection;
                 let $conn = &mut &*shared;
                 let work = async { ::diesel::QueryResult::Ok($body) };
+                // Asked first, in the same go: one that becomes the primary in between still counts as a standby.
                 let is_standby = $crate::store::postgres::is_standby(shared);
-                match ::futures_util::future::try_join(work, is_standby).await? {
-                    (_, true) => Err($crate::store::Error::Unavailable($crate::store::STANDBY.into())),
-                    (found, false) => Ok(found),
+                match ::futures_util::future::try_join(is_standby, work).await? {
+                    (true, _) => Err($crate::store::Error::Unavailable($crate::store::STANDBY.into())),
+                    (false, found) => Ok(found),
                 }
             })
     };

@@ -1,24 +1,24 @@
 //! PostgreSQL: a pool of connections, and TLS as `sslmode` asks for it.
 
+mod connect;
 mod tls;
 
 use std::time::Duration;
 
 use diesel::sql_types::{BigInt, Bool};
-use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
-use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres::config::Host;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use self::connect::connect;
 use super::error::{Error, OpenError};
 use super::{in_time, migrate};
 use crate::bounds;
-use crate::key::error::chain;
 
 const NOT_A_URL: &str = "is not a PostgreSQL URL; it must be like postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE, \
     with special characters in the password percent-encoded (@ as %40)";
@@ -44,6 +44,9 @@ fn session_settings() -> String {
         SET default_transaction_deferrable = off;
         SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
+        DO $$ BEGIN IF current_setting('session_replication_role') = 'replica' THEN
+            RAISE EXCEPTION 'session_replication_role is replica, so that no trigger would run; it must be origin';
+        END IF; END $$;
         SET plan_cache_mode = force_generic_plan;
         SET jit = off;
         SET max_parallel_workers_per_gather = 0",
@@ -97,14 +100,6 @@ pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(Duration::from_secs(10));
     }
-    if config.get_hosts().len().max(config.get_hostaddrs().len()) > 1
-        && !url.contains("target_session_attrs=")
-    {
-        // Of several servers, the one that takes changes; what a role says of its sessions does not make it another.
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        let options = config.get_options().unwrap_or_default();
-        config.options(format!("{options} -c default_transaction_read_only=off"));
-    }
     tls.warn_if_risky(&config);
     let tls = tls.connector().map_err(OpenError::Unusable)?;
 
@@ -114,15 +109,8 @@ pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
             hosts(&config)
         ))
     };
-    // The timeout for connecting ends where the connection is; a server may then say nothing.
-    let mut connection = tokio::time::timeout(bounds::REQUEST, connect(&config, tls.clone()))
-        .await
-        .map_err(|_| unreachable(&"it accepts connections and does not answer"))?
-        .map_err(|error| unreachable(&error))?;
-    connection.batch_execute(MIGRATION_SETTINGS).await?;
-    if is_standby(&connection).await? {
-        return Err(unreachable(&format_args!("{STANDBY}; name its primary")));
-    }
+    let connection = connect(&config, &tls, MIGRATION_SETTINGS).await;
+    let connection = connection.map_err(|error| unreachable(&error))?;
     migrate_under_lock(connection).await?;
     let pool = |size| pool(config.clone(), tls.clone(), size);
     Ok(Pools {
@@ -138,14 +126,6 @@ fn has_stray_at_sign(url: &str) -> bool {
         0 => options.contains('@'),
         count => count > 1,
     }
-}
-
-async fn connect(config: &Config, tls: MakeRustlsConnect) -> ConnectionResult<AsyncPgConnection> {
-    let (client, connection) = config
-        .connect(tls)
-        .await
-        .map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection).await
 }
 
 diesel::define_sql_function! {
@@ -186,18 +166,7 @@ fn pool(
     manager.recycling_method = RecyclingMethod::Fast;
     manager.custom_setup = Box::new(move |_url| {
         let (config, tls) = (config.clone(), tls.clone());
-        Box::pin(async move {
-            let mut connection = connect(&config, tls).await?;
-            connection
-                .batch_execute(&session_settings())
-                .await
-                .map_err(ConnectionError::CouldntSetupConfiguration)?;
-            match is_standby(&connection).await {
-                Ok(false) => Ok(connection),
-                Ok(true) => Err(ConnectionError::BadConnection(STANDBY.to_owned())),
-                Err(error) => Err(ConnectionError::CouldntSetupConfiguration(error)),
-            }
-        })
+        Box::pin(async move { connect(&config, &tls, &session_settings()).await })
     });
     Pool::builder(AsyncDieselConnectionManager::new_with_config("", manager))
         .max_size(size)

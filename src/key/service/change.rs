@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::auth::{RotateKey, WriteKeys};
+use crate::bounds;
 use crate::key::api_key::{ApiKey, ApiKeySecret, ApiKeyStatus, ApiKeyUpdate, ENDED};
 use crate::key::error::{Error, InvalidInput};
 use crate::key::model::KeyId;
@@ -73,11 +74,10 @@ impl Service {
         let (write, id) = (permission.write(), permission.id());
         let caller = write.caller();
         let actor = self.actor(write);
-        let found = self
-            .store
-            .api_key_find(caller.owner(), id, actor.at)
-            .await?;
-        let api_key = found.ok_or(Error::NotFound)?;
+        let found = self.store.api_key_find(caller.owner(), id, actor.at);
+        let found = tokio::time::timeout(bounds::LOOK, found).await;
+        let found = found.map_err(|elapsed| Error::Unavailable(Box::new(elapsed)))?;
+        let api_key = found?.ok_or(Error::NotFound)?;
         let may_see_secret = permission.presented().is_some() || caller.may_grant_reserved_scopes();
         if api_key.scopes.has_reserved() && !may_see_secret {
             let needed = "a key that has scopes that start with `apikeys:` is rotated by itself, on the command line, or by the local operator";
