@@ -82,8 +82,10 @@ pub const QUESTIONS: usize = 128;
 pub const CLIENTS: usize = 4_096;
 /// The files that are kept for everything but clients: the database, the log, the issuer.
 pub const OTHER_FILES: usize = 100;
-/// The bytes of an answer that are handed on at once: what a reader has not taken is no more than this, for each request.
-pub const PIECE_LEN: usize = 16 * KIB;
+/// The bytes of an answer that are handed on at once: what HTTP/2 holds for a reader that does not read is no more than this.
+pub const PIECE_LEN: usize = 4 * KIB;
+/// The bytes of GraphQL answers that their readers have not taken. Beyond, no more GraphQL is executed.
+pub const UNREAD_LEN: usize = 128 * KIB * KIB;
 /// The bytes of a request's body that wait in the server, for each stream of HTTP/2.
 pub const STREAM_LEN: usize = 64 * KIB;
 /// The bodies that are being read at once.
@@ -137,6 +139,7 @@ mod tests {
         assert!(HEAD_IN_NEED < HEAD && IDLE_IN_NEED < IDLE);
         const {
             assert!(BODY_LEN < HEAD_LEN && HEAD_LEN < ANSWER_LEN);
+            assert!(PIECE_LEN < PACE_LEN && EXECUTIONS * ANSWER_LEN < UNREAD_LEN);
             assert!(CHECK_CONNECTIONS + EXECUTIONS / 2 < CONNECTIONS);
             assert!(CONNECTIONS < OTHER_FILES && OTHER_FILES < CLIENTS);
         }
@@ -196,6 +199,7 @@ mod tests {
             ("HEAD_LEN", HEAD_LEN),
             ("ANSWER_LEN", ANSWER_LEN),
             ("PIECE_LEN", PIECE_LEN),
+            ("UNREAD_LEN", UNREAD_LEN),
             ("STREAM_LEN", STREAM_LEN),
         ] {
             has(name, format!("{} KiB", bytes / KIB));

@@ -17,7 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::patience::{Exchanges, Patient};
+use super::patience::{Exchanges, Patient, Unread};
 use crate::bounds;
 
 /// The pause after a connection that could not be accepted. Mostly there are no files left, and it would fail again at once.
@@ -109,8 +109,9 @@ pub(super) async fn serve(
             let remote = RemoteAddr(remote.into());
             async move {
                 let request = (request, local, remote, Scheme::HTTP).into();
-                let response = Response::from(endpoint.get_response(request).await);
-                Ok::<_, Infallible>(response.map(|body| exchange.goes_on_with(body)))
+                let mut response = Response::from(endpoint.get_response(request).await);
+                let unread = response.extensions_mut().remove::<Arc<Unread>>();
+                Ok::<_, Infallible>(response.map(|body| exchange.goes_on_with(body, unread)))
             }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);

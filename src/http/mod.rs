@@ -22,6 +22,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use poem::http::HeaderName;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Route, get, post};
@@ -62,7 +63,7 @@ pub struct Server {
 /// What the handlers share.
 struct App {
     schema: Schema,
-    sdl: String,
+    sdl: Bytes,
     service: Arc<Service>,
     turns: Turns,
     verifier: Arc<Verifier>,
@@ -95,7 +96,7 @@ impl Server {
         };
         let app = App {
             schema: crate::graphql::schema(),
-            sdl: sdl(),
+            sdl: sdl().into(),
             service,
             turns: Turns::new()?,
             verifier,

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -22,8 +23,10 @@ use crate::bounds;
 pub(super) struct Exchanges(Arc<Mutex<State>>);
 
 struct State {
-    /// When each of those that go on was begun, the oldest first.
-    running: Vec<Instant>,
+    /// Those that go on, the oldest first.
+    running: Vec<Running>,
+    /// The number of the next one.
+    next: u64,
     /// Since when a head is being read. One whose beginning came together with an earlier request is not known: it has the time of an
     /// idle connection.
     head_since: Option<Instant>,
@@ -39,6 +42,7 @@ impl Exchanges {
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
             running: Vec::new(),
+            next: 0,
             head_since: None,
             idle_since: Instant::now(),
             is_new: true,
@@ -52,17 +56,65 @@ impl Exchanges {
 
     /// The head of a request is there.
     pub(super) fn begin(&self, version: Version) -> Exchange {
-        let begun = Instant::now();
         let mut state = self.state();
-        state.running.push(begun);
+        let number = state.next;
+        state.next += 1;
+        state.running.push(Running {
+            number,
+            begun: Instant::now(),
+            answer: None,
+        });
         state.head_since = None;
         state.is_new = false;
         state.is_http2 = version == Version::HTTP_2;
         drop(state);
         Exchange {
             all: self.clone(),
-            begun,
+            number,
         }
+    }
+}
+
+/// An exchange that goes on.
+struct Running {
+    number: u64,
+    begun: Instant,
+    /// Since there is an answer: how it is taken.
+    answer: Option<Pace>,
+}
+
+impl Running {
+    fn until(&self) -> Instant {
+        let end = self.begun + bounds::EXCHANGE;
+        let answer = self.answer.as_ref();
+        answer.map_or(end, |answer| end.min(answer.until()))
+    }
+}
+
+/// How a peer takes what there is for it: [`bounds::PACE_LEN`] bytes in [`bounds::PACE`] at least.
+struct Pace {
+    /// When it had last taken so many, and how many since.
+    looked: Instant,
+    taken: usize,
+}
+
+impl Pace {
+    fn begin() -> Self {
+        Self {
+            looked: Instant::now(),
+            taken: 0,
+        }
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.taken += bytes;
+        if self.taken >= bounds::PACE_LEN {
+            *self = Self::begin();
+        }
+    }
+
+    fn until(&self) -> Instant {
+        self.looked + bounds::PACE
     }
 }
 
@@ -71,28 +123,49 @@ impl State {
     fn until(&self, places: &Places) -> Instant {
         let choose = |enough, short| if places.are_short() { short } else { enough };
         let head = || choose(bounds::HEAD, bounds::HEAD_IN_NEED);
-        match (self.running.first(), self.head_since) {
-            (Some(begun), _) => *begun + bounds::EXCHANGE,
+        match (
+            self.running.iter().map(Running::until).min(),
+            self.head_since,
+        ) {
+            (Some(until), _) => until,
             (None, Some(since)) => since + head(),
             (None, None) if self.is_new => self.idle_since + head(),
             (None, None) => self.idle_since + choose(bounds::IDLE, bounds::IDLE_IN_NEED),
         }
+    }
+
+    fn running(&mut self, number: u64) -> Option<&mut Running> {
+        let mut running = self.running.iter_mut();
+        running.find(|running| running.number == number)
     }
 }
 
 /// One of them. It ends when it is dropped.
 pub(super) struct Exchange {
     all: Exchanges,
-    begun: Instant,
+    number: u64,
 }
 
 impl Exchange {
-    /// It ends when the body does.
-    pub(super) fn goes_on_with<B>(self, body: B) -> Answer<B> {
+    /// It ends when the body does. `unread` is what is kept for as long.
+    pub(super) fn goes_on_with<B>(self, body: B, unread: Option<Arc<Unread>>) -> Answer<B> {
+        if let Some(running) = self.all.state().running(self.number) {
+            running.answer = Some(Pace::begin());
+        }
         Answer {
             body,
             rest: Bytes::new(),
-            _exchange: self,
+            exchange: self,
+            _unread: unread,
+        }
+    }
+
+    /// The peer has room for more bytes.
+    fn takes(&self, bytes: usize) {
+        let mut state = self.all.state();
+        let running = state.running(self.number);
+        if let Some(pace) = running.and_then(|running| running.answer.as_mut()) {
+            pace.take(bytes);
         }
     }
 }
@@ -100,13 +173,34 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let mut state = self.all.state();
-        let place = state.running.iter().position(|begun| *begun == self.begun);
-        if let Some(place) = place {
-            state.running.remove(place);
-        }
+        let number = self.number;
+        state.running.retain(|running| running.number != number);
         if state.running.is_empty() {
             state.idle_since = Instant::now();
         }
+    }
+}
+
+/// The bytes of a GraphQL answer that its reader has not taken.
+pub(super) struct Unread(usize);
+
+static ALL_UNREAD: AtomicUsize = AtomicUsize::new(0);
+
+impl Unread {
+    pub(super) fn new(bytes: usize) -> Arc<Self> {
+        ALL_UNREAD.fetch_add(bytes, Ordering::Relaxed);
+        Arc::new(Self(bytes))
+    }
+
+    /// Whether there are so many that no more should be made.
+    pub(super) fn is_too_much() -> bool {
+        ALL_UNREAD.load(Ordering::Relaxed) > bounds::UNREAD_LEN
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        ALL_UNREAD.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 
@@ -115,7 +209,8 @@ impl Drop for Exchange {
 pub(super) struct Answer<B> {
     body: B,
     rest: Bytes,
-    _exchange: Exchange,
+    exchange: Exchange,
+    _unread: Option<Arc<Unread>>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
@@ -137,6 +232,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
         }
         let length = self.rest.len().min(bounds::PIECE_LEN);
         let piece = self.rest.split_to(length);
+        self.exchange.takes(length);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
@@ -167,28 +263,19 @@ pub(super) struct Patient {
 /// A peer that has not taken all that there is for it.
 struct Slow {
     since: Instant,
-    /// When its pace was last looked at, and how many bytes it has taken since.
-    looked: Instant,
-    taken: usize,
+    pace: Pace,
 }
 
 impl Slow {
     fn begin() -> Self {
-        let since = Instant::now();
         Self {
-            since,
-            looked: since,
-            taken: 0,
+            since: Instant::now(),
+            pace: Pace::begin(),
         }
     }
 
-    /// Until when it is waited for.
-    fn until(&mut self) -> Instant {
-        if self.taken >= bounds::PACE_LEN && self.looked + bounds::PACE <= Instant::now() {
-            self.looked = Instant::now();
-            self.taken = 0;
-        }
-        (self.looked + bounds::PACE).min(self.since + bounds::EXCHANGE)
+    fn until(&self) -> Instant {
+        self.pace.until().min(self.since + bounds::EXCHANGE)
     }
 }
 
@@ -214,7 +301,7 @@ impl Patient {
         }
         loop {
             // What is written is part of an exchange, also where hyper has all of it.
-            let until = match &mut self.slow {
+            let until = match &self.slow {
                 Some(slow) => slow.until(),
                 None => self.exchanges.state().until(&self.places),
             };
@@ -239,7 +326,8 @@ impl Patient {
         match outcome {
             Poll::Pending => drop(self.slow.get_or_insert_with(Slow::begin)),
             Poll::Ready(Ok(written)) if *written < count => {
-                self.slow.get_or_insert_with(Slow::begin).taken += *written;
+                let slow = self.slow.get_or_insert_with(Slow::begin);
+                slow.pace.take(*written);
             }
             Poll::Ready(_) => self.slow = None,
         }

@@ -5,6 +5,7 @@ use poem::http::{StatusCode, header};
 
 use super::caller::Rejected;
 use super::media::MediaType;
+use super::patience::Unread;
 use crate::auth::Refused;
 use crate::graphql::{Answer, code, request_error};
 use crate::key::error::{Error, chain};
@@ -122,6 +123,7 @@ pub(super) fn respond(answer: &Answer, status: StatusCode, media_type: MediaType
         Ok(body) => Response::builder()
             .status(status)
             .content_type(media_type.as_str())
+            .extension(Unread::new(body.len()))
             .body(body),
         Err(error) => {
             tracing::error!(%error, "an answer could not be written as JSON");

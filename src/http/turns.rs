@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::patience::Unread;
 use crate::bounds;
 
 /// The turns of GraphQL requests.
@@ -61,11 +62,11 @@ impl Turns {
         })
     }
 
-    /// Waits for a turn, in the order of those who came. `None` where too many wait, or no turn came within
+    /// Waits for a turn, in the order of those who came. `None` where too many wait, or too many answers are not read, or no turn came within
     /// [`bounds::TURN`].
     pub(super) async fn next(&self) -> Option<Turn> {
         let waiting = Waiting::new(&self.waiting);
-        if waiting.count > bounds::TURNS {
+        if waiting.count > bounds::TURNS || Unread::is_too_much() {
             return None;
         }
         let permit = tokio::time::timeout(bounds::TURN, self.free.clone().acquire_owned()).await;

@@ -313,3 +313,40 @@ pub async fn introspection_runs_once_a_document(test: Test) {
         client.data(&document, json!({})).await;
     }
 }
+
+pub async fn type_names_below_the_schema_are_bounded(test: Test) {
+    let server = test.server().await;
+    let client = server.client();
+    let fields = |count| {
+        let names = aliases(count, "__typename");
+        format!("{{ __schema {{ types {{ fields {{ {names} }} }} }} }}")
+    };
+    // About as many as a body has room for, and one too many.
+    for count in [3_000, 101] {
+        let answer = client.graphql(&fields(count), json!({})).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (400, "GRAPHQL_VALIDATION_FAILED"),
+            "{count}: {}",
+            answer.body
+        );
+        let message = text(&answer.body["errors"][0]["message"]);
+        assert!(message.contains("__typename"), "{count}: {message}");
+    }
+    for count in [50, 100] {
+        let data = client.data(&fields(count), json!({})).await;
+        let types = data["__schema"]["types"].as_array().unwrap();
+        let mut fields = types
+            .iter()
+            .filter_map(|one| one["fields"].as_array())
+            .flatten();
+        assert!(fields.clone().count() > 0, "{count}");
+        assert!(fields.all(|field| field.as_object().map(|names| names.len()) == Some(count)));
+    }
+    // Elsewhere a name is as cheap as any other field.
+    let viewer = format!("{{ viewer {{ {} }} }}", aliases(300, "__typename"));
+    let data = client.data(&viewer, json!({})).await;
+    let names = data["viewer"].as_object().unwrap();
+    assert_eq!(names.len(), 300);
+    assert!(names.values().all(|name| name == "Viewer"), "{data}");
+}

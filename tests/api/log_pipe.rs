@@ -18,6 +18,14 @@ const CLIENTS: usize = 64;
 const UNREAD: Launch<'static> = Launch {
     through: &[],
     has_log_pipe: true,
+    is_one_pipe: false,
+};
+
+/// A start where the log goes into the same pipe as what is printed, which nobody reads after the link.
+const UNREAD_ALTOGETHER: Launch<'static> = Launch {
+    through: &[],
+    has_log_pipe: false,
+    is_one_pipe: true,
 };
 
 /// Sends at least so many requests, all of which must be answered, and gives how many. Each has a line in the log.
@@ -73,4 +81,13 @@ pub async fn lines_that_were_lost_are_counted(test: Test) {
     drop(lines);
     flood(&server, 1_000).await;
     assert_eq!(server.stop().await, Some(0));
+}
+
+pub async fn a_signal_ends_it_though_nobody_reads_what_it_prints(test: Test) {
+    let mut server = test.server_by(&UNREAD_ALTOGETHER).await;
+    // More than wait in the server and in the pipe together: both are full, and the end may wait for neither.
+    flood(&server, bounds::LOG_LINES + 3_000).await;
+    server.signal("TERM").await;
+    let ended = timeout(Duration::from_secs(30), server.exit_code()).await;
+    assert_eq!(ended.expect("it ends"), Some(0));
 }

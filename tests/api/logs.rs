@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Test;
+use crate::harness::{Answer, Test};
 
 pub async fn one_line_a_request_and_nothing_secret(test: Test) {
     let server = test.server().await;
@@ -87,4 +87,30 @@ pub async fn one_line_a_request_and_nothing_secret(test: Test) {
     ] {
         assert!(!log.contains(hidden), "{hidden} is in the log");
     }
+}
+
+pub async fn what_a_client_calls_an_operation_is_no_way_into_the_log(test: Test) {
+    let server = test.server().await;
+    let client = server.client();
+    // A secret is a good name for an operation, as GraphQL has it.
+    let (_, secret) = client.create("key").await;
+    let long = "n".repeat(60_000);
+    for name in [&secret, &long] {
+        let document = format!("query {name} {{ viewer {{ owner }} }}");
+        let data = client.data(&document, json!({})).await;
+        assert_eq!(data, json!({"viewer": {"owner": "local"}}));
+    }
+    // One that the client chose among several.
+    let document = format!("query {secret} {{ viewer {{ owner }} }} query other {{ __typename }}");
+    let chosen = json!({"query": document, "operationName": secret});
+    let request = client.http.post(client.url("/graphql")).json(&chosen);
+    let answer = Answer::of(client.with_token(request)).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.body["data"], json!({"viewer": {"owner": "local"}}));
+
+    let log = server.whole_log().await;
+    let routes = log.matches("\"route\":\"/graphql\"").count();
+    assert_eq!(routes, 4, "each has its line: {log:.2000}");
+    assert!(!log.contains(&secret), "the secret is in the log");
+    assert!(!log.contains(&long[..100]), "the long name is in the log");
 }

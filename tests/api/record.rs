@@ -13,6 +13,21 @@ async fn make_and_delete(client: &Client, numbers: std::ops::Range<usize>) {
     }
 }
 
+/// Checks that the client's record tells of the keys with these numbers, which were made and deleted, and of nothing else.
+async fn is_recorded(client: &Client, numbers: std::ops::Range<usize>) {
+    let query = "{ apiKeyEvents(first: 100) { totalCount nodes { action apiKeyName } } }";
+    let record = client.data(query, json!({})).await["apiKeyEvents"].take();
+    let count = 2 * numbers.len();
+    let newest: Vec<Value> = numbers
+        .rev()
+        .flat_map(|i| {
+            let name = format!("key {i}");
+            ["DELETED", "CREATED"].map(|action| json!({"action": action, "apiKeyName": name}))
+        })
+        .collect();
+    assert_eq!(record, json!({"totalCount": count, "nodes": newest}));
+}
+
 pub async fn the_record_of_an_owner_has_a_most(test: Test) {
     for wrong in ["0", "-1", "many", ""] {
         let done = test
@@ -47,16 +62,29 @@ pub async fn the_record_of_an_owner_has_a_most(test: Test) {
     })
     .await;
 
-    let query = "{ apiKeyEvents(first: 100) { totalCount nodes { action apiKeyName } } }";
-    let record = client.data(query, json!({})).await["apiKeyEvents"].take();
-    let newest: Vec<Value> = (40..50)
-        .rev()
-        .flat_map(|i| {
-            let name = format!("key {i}");
-            ["DELETED", "CREATED"].map(|action| json!({"action": action, "apiKeyName": name}))
-        })
-        .collect();
-    assert_eq!(record, json!({"totalCount": 20, "nodes": newest}));
+    is_recorded(&client, 40..50).await;
+    let of_other = "api_key_events WHERE owner = 'other'";
+    assert_eq!(test.database.count(of_other).await, 3);
+}
+
+pub async fn an_owner_that_writes_no_more_is_looked_at_too(test: Test) {
+    for _ in 0..3 {
+        test.key("other", &[]).await;
+    }
+    let mut server = test.server().await;
+    make_and_delete(&server.client(), 0..30).await;
+    let of_owner = "api_key_events WHERE owner = 'local'";
+    assert_eq!(test.database.count(of_owner).await, 60);
+    assert_eq!(server.stop().await, Some(0));
+
+    let server = test
+        .server_with(&[("APIKEYS_MAX_EVENTS_PER_OWNER", "10")])
+        .await;
+    eventually("the end of the oldest, without any write", async || {
+        (test.database.count(of_owner).await <= 10).then_some(())
+    })
+    .await;
+    is_recorded(&server.client(), 25..30).await;
     let of_other = "api_key_events WHERE owner = 'other'";
     assert_eq!(test.database.count(of_other).await, 3);
 }

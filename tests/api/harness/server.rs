@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
@@ -16,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Server {
     child: Child,
     log: PathBuf,
+    /// What it prints, where that is to be a pipe that is there and that nobody reads.
+    _output: Option<Lines<BufReader<pipe::Receiver>>>,
     pub link: String,
     pub base: String,
     pub token: String,
@@ -28,6 +31,8 @@ pub struct Launch<'a> {
     pub through: &'a [&'a str],
     /// The log goes into a pipe, which nobody reads until [`Server::log_pipe`] gives it.
     pub has_log_pipe: bool,
+    /// The log goes into the same pipe as what is printed, which nobody reads once the link was found there.
+    pub is_one_pipe: bool,
 }
 
 /// What a finished command left.
@@ -85,29 +90,35 @@ impl Server {
             .tempfile_in(folder)
             .unwrap();
         let (log_file, log) = log.keep().unwrap();
-        let stderr = match launch.has_log_pipe {
-            true => Stdio::piped(),
-            false => log_file.into(),
+        let (output, stdout) = std::io::pipe().unwrap();
+        let stderr: Stdio = match (launch.is_one_pipe, launch.has_log_pipe) {
+            (true, _) => stdout.try_clone().unwrap().into(),
+            (false, true) => Stdio::piped(),
+            (false, false) => log_file.into(),
         };
-        let mut child = command(folder, variables, launch.through)
+        let child = command(folder, variables, launch.through)
             .env("DATABASE_URL", database_url)
             .env("APIKEYS_LISTEN", "127.0.0.1:0")
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(stderr)
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
-        let line = line.unwrap_or_else(|| {
-            panic!(
-                "the server did not start: {}",
-                std::fs::read_to_string(&log).unwrap()
-            )
-        });
-        let link = line
-            .strip_prefix("Open ")
-            .unwrap_or_else(|| panic!("not a link: {line}"))
-            .to_owned();
+        let output = pipe::Receiver::from_owned_fd(output.into()).unwrap();
+        let mut lines = BufReader::new(output).lines();
+        let link = loop {
+            let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+            let line = line.unwrap_or_else(|| {
+                panic!(
+                    "the server did not start: {}",
+                    std::fs::read_to_string(&log).unwrap()
+                )
+            });
+            if let Some(link) = line.strip_prefix("Open ") {
+                break link.to_owned();
+            }
+            // Where both are one pipe, lines of the log come before it.
+            assert!(launch.is_one_pipe, "not a link: {line}");
+        };
         // In OIDC mode the link is the page's, and there is no token.
         let (base, token) = link
             .split_once("/sign-in?token=")
@@ -115,6 +126,7 @@ impl Server {
         Self {
             child,
             log,
+            _output: launch.is_one_pipe.then_some(lines),
             base: base.to_owned(),
             token: token.to_owned(),
             link,
@@ -165,8 +177,13 @@ impl Server {
         self.exit_code().await
     }
 
+    /// The number of the process, which must run.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub async fn signal(&self, signal: &str) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("kill")
             .args(["-s", signal, &pid])
             .status()
