@@ -78,11 +78,10 @@ impl Retention {
         let mut is_walking = true;
         loop {
             let pruned = async {
-                let count = self.prune().await?;
                 if is_walking {
                     is_walking = self.walk().await?;
                 }
-                Ok::<_, store::Error>((count, is_walking))
+                Ok::<_, store::Error>((self.prune().await?, is_walking))
             };
             let pause = match pruned.await {
                 Ok((0, false)) => INTERVAL,

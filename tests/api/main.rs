@@ -11,6 +11,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod addresses;
 mod backends;
 mod beside;
 mod callers;
@@ -25,6 +26,7 @@ mod expiry;
 mod filters;
 mod forward_auth;
 mod harness;
+mod http2;
 mod http_rules;
 mod introspection;
 mod last_used;
@@ -154,6 +156,7 @@ fn main() -> ExitCode {
         effects::a_key_that_writes_without_a_pause_can_be_deleted,
         overload::heavy_documents_do_not_hold_up_checks,
         record::the_record_of_an_owner_has_a_most,
+        record::an_owner_that_writes_no_more_is_looked_at_too,
         record::a_task_that_cannot_do_its_work_is_told_by_readyz,
     );
     trials!(
@@ -180,6 +183,11 @@ fn main() -> ExitCode {
         slow_peers::a_body_has_twenty_seconds,
         slow_peers::a_reader_that_does_not_read_is_let_go,
         log_pipe::lines_that_were_lost_are_counted,
+        log_pipe::a_signal_ends_it_though_nobody_reads_what_it_prints,
+        http2::answers_that_nobody_reads_are_bounded_and_let_go,
+        http2::one_connection_serves_many_requests,
+        costs::type_names_below_the_schema_are_bounded,
+        logs::what_a_client_calls_an_operation_is_no_way_into_the_log,
     );
     trials!(
         trials,
@@ -197,6 +205,7 @@ fn main() -> ExitCode {
         overload::a_frozen_database_is_an_outage_within_five_seconds,
         overload::readyz_asks_once_for_all,
         pinned::settings_of_the_database_change_no_promise,
+        addresses::a_dead_address_costs_a_moment,
         standby::a_standby_answers_no_check,
         standby::with_the_standby_alone_it_is_an_outage,
     );
