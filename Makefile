@@ -13,7 +13,7 @@ LOG = on
 SCALING =
 SCALING_KEYS = 10000000
 
-.PHONY: help run test bench lint fmt schema web e2e screenshots audits backends
+.PHONY: help run test hostile bench lint fmt schema web e2e screenshots audits backends
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,13 @@ test: ## The whole test suite: SQLite, PostgreSQL, and the page in a browser
 	APIKEYS_TEST=all cargo test
 	cd web && npm test
 	@$(MAKE) --no-print-directory e2e
+
+hostile: ## The scenarios of hostile documents, slow peers and overload, against the release binary
+	@scripts/need cargo cc kill curl initdb
+	cargo build --release
+	for scenarios in nesting:: costs:: slow_peers:: http2:: log_pipe:: overload::; do \
+		APIKEYS_TEST=all APIKEYS_TEST_BINARY=$(CURDIR)/target/release/apikeys cargo test --test api -- $$scenarios || exit 1; \
+	done
 
 bench: ## Requests a second, measured with wrk on full databases; give KEYS, SECONDS (of each point), DATABASE (sqlite, postgres or both), LOG (on or off), SCALING=1 (/auth with SCALING_KEYS too)
 	@scripts/need cargo cc wrk initdb

@@ -44,7 +44,9 @@ pub struct Output {
 }
 
 fn command(folder: &Path, variables: &[(&str, &str)], through: &[&str]) -> Command {
-    let binary = env!("CARGO_BIN_EXE_apikeys");
+    // Another build of the server, such as the release binary, where one is named.
+    let built = env!("CARGO_BIN_EXE_apikeys").into();
+    let binary = &std::env::var_os("APIKEYS_TEST_BINARY").unwrap_or(built);
     let mut command = match through {
         [] => Command::new(binary),
         [name, arguments @ ..] => {
