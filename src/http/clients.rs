@@ -17,7 +17,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::patience::{Exchanges, Patient, Unread};
+use super::exchange::{Exchanges, Unread};
+use super::patience::Patient;
 use crate::bounds;
 
 /// The pause after a connection that could not be accepted. Mostly there are no files left, and it would fail again at once.

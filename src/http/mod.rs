@@ -5,6 +5,7 @@ mod caller;
 mod clients;
 mod console;
 mod cors;
+mod exchange;
 mod forward_auth;
 mod graphql;
 mod health;

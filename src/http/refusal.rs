@@ -4,8 +4,8 @@ use poem::Response;
 use poem::http::{StatusCode, header};
 
 use super::caller::Rejected;
+use super::exchange::Unread;
 use super::media::MediaType;
-use super::patience::Unread;
 use crate::auth::Refused;
 use crate::graphql::{Answer, code, request_error};
 use crate::key::error::{Error, chain};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::patience::Unread;
+use super::exchange::Unread;
 use crate::bounds;
 
 /// The turns of GraphQL requests.
