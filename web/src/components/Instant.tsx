@@ -7,7 +7,7 @@ export function Instant({ at, words, size = "sm" }: { at: string; words: string;
   const exact = exactTime(new Date(at));
   return (
     <>
-      <Tooltip label={exact} events={{ hover: true, focus: false, touch: true }}>
+      <Tooltip label={exact} multiline maw="min(22rem, 80vw)" events={{ hover: true, focus: false, touch: true }}>
         <Text component="time" dateTime={at} size={size} style={{ whiteSpace: "nowrap" }}>
           {words}
         </Text>
