@@ -111,11 +111,6 @@ pub const CHECK_CONNECTIONS: usize = LOOKUPS + 1;
 /// The lines of the log that wait to be written.
 pub const LOG_LINES: usize = 16 * KIB;
 
-/// A time as PostgreSQL and SQLite take it.
-pub const fn milliseconds(time: Duration) -> u128 {
-    time.as_millis()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

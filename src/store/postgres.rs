@@ -50,7 +50,7 @@ fn session_settings() -> String {
         SET plan_cache_mode = force_generic_plan;
         SET jit = off;
         SET max_parallel_workers_per_gather = 0",
-        wait = bounds::milliseconds(bounds::STATEMENT)
+        wait = bounds::STATEMENT.as_millis()
     )
 }
 

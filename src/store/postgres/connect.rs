@@ -130,6 +130,9 @@ fn alone(config: &Config, host: Option<&Host>, address: Option<IpAddr>, port: u1
     if let Some(name) = config.get_application_name() {
         one.application_name(name);
     }
+    if let Some(timeout) = config.get_connect_timeout() {
+        one.connect_timeout(*timeout);
+    }
     if let Some(timeout) = config.get_tcp_user_timeout() {
         one.tcp_user_timeout(*timeout);
     }
@@ -142,7 +145,6 @@ fn alone(config: &Config, host: Option<&Host>, address: Option<IpAddr>, port: u1
     one.port(port)
         .ssl_mode(config.get_ssl_mode())
         .ssl_negotiation(config.get_ssl_negotiation())
-        .connect_timeout(bounds::CONNECT)
         .keepalives(config.get_keepalives())
         .keepalives_idle(config.get_keepalives_idle())
         .target_session_attrs(config.get_target_session_attrs())

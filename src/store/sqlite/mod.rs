@@ -47,7 +47,7 @@ fn pragmas() -> String {
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = FULL;
         PRAGMA foreign_keys = ON;",
-        bounds::milliseconds(bounds::STATEMENT)
+        bounds::STATEMENT.as_millis()
     )
 }
 
