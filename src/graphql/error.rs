@@ -17,6 +17,8 @@ pub mod code {
     pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
     /// There may be no more of it; the message says what to do.
     pub const LIMIT_REACHED: &str = "LIMIT_REACHED";
+    /// The request names a document that the server may know; it knows none, and the document must be sent. Clients wait for this.
+    pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
     /// The database cannot be reached; try again.
     pub const UNAVAILABLE: &str = "UNAVAILABLE";
     /// A fault of ours; `extensions.requestId` finds it in the log.

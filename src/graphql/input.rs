@@ -14,6 +14,9 @@ pub(super) const INVALID_VALUE: &str = "Invalid value for argument ";
 /// How it ends for what is no time.
 const NOT_A_TIME: &str = "expected type \"DateTime\"";
 
+/// How it ends for what is no whole number.
+const NOT_AN_INT: &str = "expected type \"Int\"";
+
 /// Explains the errors of one request.
 pub(super) struct Explainer<'a> {
     query: &'a str,
@@ -53,6 +56,7 @@ impl<'a> Explainer<'a> {
             .is_some()
         };
         if !is_execution_error && !is_unreadable && !is_malformed_time && !is_fed_by_variable() {
+            put_into_words(error);
             return set(error, "code", code::GRAPHQL_VALIDATION_FAILED);
         }
         set(error, "code", code::BAD_USER_INPUT);
@@ -63,12 +67,24 @@ impl<'a> Explainer<'a> {
         };
         if let Some(field) = field_of_message(&error.message).or_else(unset) {
             set(error, "field", &field);
-            if is_malformed_time {
-                error.message = format!(
-                    "`{field}` is not a time; it must be as RFC 3339 writes it, such as 2026-11-24T09:30:00Z"
-                );
-            }
         }
+        put_into_words(error);
+    }
+}
+
+/// Says what would be right where the message only names a type that people may take for another.
+fn put_into_words(error: &mut ServerError) {
+    let Some(field) = field_of_message(&error.message) else {
+        return;
+    };
+    if error.message.ends_with(NOT_A_TIME) {
+        error.message = format!(
+            "`{field}` is not a time; it must be as RFC 3339 writes it, such as 2026-11-24T09:30:00Z"
+        );
+    } else if error.message.ends_with(NOT_AN_INT) {
+        error.message = format!(
+            "`{field}` is not an Int; it must be a whole number, without quotes or a point, such as 20"
+        );
     }
 }
 

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, VariableDefinition,
 };
 use async_graphql::{Name, Response, ServerError, Value, Variables};
 
 use super::Schema;
+use super::completion::{Order, complete};
 use super::error::{code, code_of, request_error, set};
-use super::order::Order;
 use super::questions::Questions;
 use super::size::Size;
 use super::{input, limit, nesting};
@@ -114,10 +115,10 @@ impl Operation {
         let Self {
             mut request,
             query,
+            name,
             unset,
             order,
             is_query,
-            ..
         } = self;
         request = request.data(caller).data(Questions::new(service, begun));
         let size = Arc::new(Size::default());
@@ -128,7 +129,6 @@ impl Operation {
         if size.is_too_large() {
             return Answer::too_large();
         }
-        order.apply(&mut response.data);
         // What has a path happened during execution; what has none was found before it.
         let is_request_error = response.data == Value::Null
             && !response.errors.is_empty()
@@ -147,7 +147,13 @@ impl Operation {
             // A document may have as many mistakes as it has words. Fields that failed are all told of: one that is null
             // without an error is one that does not exist.
             response.errors.truncate(bounds::MISTAKES);
+        } else if !response.errors.is_empty()
+            && let Ok(document) = parse_query(&query)
+            && let Ok((_, operation)) = choose(&document, name.as_deref())
+        {
+            complete(&mut response.data, &response.errors, &document, operation);
         }
+        order.apply(&mut response.data);
         let mut explainer = input::Explainer::new(&query, &unset);
         for error in &mut response.errors {
             match code_of(error) {

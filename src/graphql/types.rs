@@ -116,14 +116,15 @@ impl ApiKey {
         #[graphql(desc = "Only events before this cursor, which is newer ones.")] before: Option<
             String,
         >,
-    ) -> Result<ApiKeyEventConnection> {
+    ) -> Result<Option<ApiKeyEventConnection>> {
         if *ctx.data::<Caller>()?.owner() != self.0.owner {
             let problem = "this request acts for another owner than the key's, and sees that owner's events alone";
             return Err(Error::Forbidden(problem.to_owned()).into());
         }
         let by_id = OrderField::CreatedAt;
         let request = PageRequest::parse(by_id, first, after.as_deref(), last, before.as_deref())?;
-        ApiKeyEventConnection::read(ctx, Some(self.0.id), request).await
+        let page = ApiKeyEventConnection::read(ctx, Some(self.0.id), request);
+        page.await.map(Some)
     }
 }
 

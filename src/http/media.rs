@@ -25,7 +25,9 @@ impl MediaType {
 
     /// What the client likes best of what there is; `None` where it takes neither.
     pub(super) async fn negotiate(request: &Request) -> Option<Self> {
-        if !request.headers().contains_key("accept") {
+        // RFC 9110 section 12.5.1: none, or an empty one, takes anything.
+        let mut wanted = request.headers().get_all("accept").iter();
+        if wanted.all(|value| value.as_bytes().trim_ascii().is_empty()) {
             return Some(Self::Json);
         }
         let Accept(wanted) = Accept::from_request_without_body(request).await.ok()?;
@@ -54,11 +56,23 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            let charset = value.trim().trim_matches('"');
+            // The second is no registered name, and some clients send it.
+            ["utf-8", "utf8"]
+                .iter()
+                .any(|name| charset.eq_ignore_ascii_case(name))
         }
         _ => true,
     });
     is_json && is_utf8
+}
+
+/// How the body is encoded (RFC 9110 section 8.4), where it is not as it is.
+pub(super) fn content_encoding(headers: &HeaderMap) -> Option<String> {
+    let codings = headers.get_all("content-encoding").iter();
+    let codings = codings.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut codings = codings.map(|coding| coding.trim().to_owned());
+    codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }
 
 /// Whether the body is a form, `application/x-www-form-urlencoded`.

@@ -7,7 +7,7 @@ use poem::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::body::Unread;
-use super::media::is_json;
+use super::media::{content_encoding, is_json};
 use super::refusal::Refusal;
 use crate::graphql::{Parameters, code};
 
@@ -24,11 +24,20 @@ pub(super) fn of_body(
             message,
         ));
     }
+    if let Some(encoding) = content_encoding(request.headers()) {
+        let message = format!(
+            "The body is encoded as `{encoding}`; send it as it is, without `Content-Encoding`."
+        );
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Refusal::new(status, code::BAD_USER_INPUT, message));
+    }
     let bytes = body.map_err(|unread| match unread.status {
         StatusCode::SERVICE_UNAVAILABLE => Refusal::unavailable(&unread.message, "1"),
         status => Refusal::new(status, code::BAD_USER_INPUT, unread.message),
     })?;
-    let body: Value = serde_json::from_slice(&bytes)
+    // RFC 8259 section 8.1 lets a reader pass over a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let body: Value = serde_json::from_slice(bytes)
         .map_err(|error| Refusal::bad_request(format!("The body is not JSON: {error}.")))?;
     let Value::Object(mut body) = body else {
         return Err(Refusal::bad_request(
@@ -62,14 +71,22 @@ pub(super) fn of_query_string(query: &str) -> Result<Parameters, Refusal> {
 fn parameters(mut take: impl FnMut(&str) -> Option<Value>) -> Result<Parameters, Refusal> {
     let wrong =
         |name: &str, right: &str| Err(Refusal::bad_request(format!("`{name}` must be {right}.")));
+    let extensions = match take("extensions") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(extensions)) => extensions,
+        Some(_) => return wrong("extensions", "an object or null"),
+    };
     let query = match take("query") {
         Some(Value::String(query)) => query,
+        None | Some(Value::Null) if extensions.contains_key("persistedQuery") => {
+            return Err(Refusal::persisted_query_not_supported());
+        }
         None => return wrong("query", "there: a GraphQL document as a string"),
         Some(_) => return wrong("query", "a GraphQL document as a string"),
     };
     let operation_name = match take("operationName") {
         None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name),
+        Some(Value::String(name)) => Some(name).filter(|name| !name.is_empty()),
         Some(_) => return wrong("operationName", "a string or null"),
     };
     let variables = match take("variables") {
@@ -77,10 +94,6 @@ fn parameters(mut take: impl FnMut(&str) -> Option<Value>) -> Result<Parameters,
         Some(Value::Object(variables)) => variables,
         Some(_) => return wrong("variables", "an object or null"),
     };
-    match take("extensions") {
-        None | Some(Value::Null | Value::Object(_)) => {}
-        Some(_) => return wrong("extensions", "an object or null"),
-    }
     Ok(Parameters {
         query,
         operation_name,

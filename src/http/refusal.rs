@@ -32,6 +32,13 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, code::BAD_USER_INPUT, message)
     }
 
+    /// The document was named instead of sent. The links of Apollo and urql that do this wait for the very message or code, and then send
+    /// documents whole; 200 is how Apollo's own server says it.
+    pub(super) fn persisted_query_not_supported() -> Self {
+        let code = code::PERSISTED_QUERY_NOT_SUPPORTED;
+        Self::new(StatusCode::OK, code, "PersistedQueryNotSupported")
+    }
+
     /// It cannot be answered now; it may be tried again after so many seconds.
     pub(super) fn unavailable(message: &str, retry_after: &'static str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)

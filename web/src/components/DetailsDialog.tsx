@@ -40,13 +40,18 @@ export function DetailsDialog({ apiKey, ...dialog }: DialogProps & { apiKey: Api
             <Text fw={600} size="sm">
               History
             </Text>
-            <EventList events={details.events.edges.map(({ node }) => node)} label="History" isOfOneKey />
-            <Pager
-              pageInfo={details.events.pageInfo}
-              count={counted(details.events.totalCount, "entry", "entries")}
-              go={setRange}
-              label="Pages of the history"
-            />
+            {/* Where the history alone could not be read, the notice above says so. */}
+            {details.events && (
+              <>
+                <EventList events={details.events.edges.map(({ node }) => node)} label="History" isOfOneKey />
+                <Pager
+                  pageInfo={details.events.pageInfo}
+                  count={counted(details.events.totalCount, "entry", "entries")}
+                  go={setRange}
+                  label="Pages of the history"
+                />
+              </>
+            )}
           </Stack>
         </>
       )}

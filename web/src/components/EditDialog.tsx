@@ -41,7 +41,7 @@ export function EditDialog({ apiKey, ...dialog }: DialogProps & { apiKey: ApiKey
     const changed = { name: name === apiKey.name ? undefined : name, expiresAt };
     const { data, error } = await client.mutation(UpdateApiKeyDocument, { input: { id: apiKey.id, ...changed } });
     setBusy(false);
-    if (data) {
+    if (data?.updateApiKey) {
       dialog.close(`The key “${data.updateApiKey.apiKey.name}” was changed.`);
     } else if (error) {
       const failed = problemOf(error);

@@ -46,7 +46,7 @@ export function RotateDialog({ apiKey, ...dialog }: DialogProps & { apiKey: ApiK
     setProblem(undefined);
     const { data, error } = await client.mutation(RotateApiKeyDocument, { input: { id: apiKey.id, overlapSeconds: Number(overlap) } });
     setBusy(false);
-    if (data) {
+    if (data?.rotateApiKey) {
       const { apiKey: changed, secret } = data.rotateApiKey;
       setRotated({ secret, oldEnd: changed.secrets[1]?.expiresAt ?? undefined });
       setIsDone(true);

@@ -45,7 +45,7 @@ export function NewApiKeyPage() {
     setProblem(undefined);
     const { data, error } = await client.mutation(CreateApiKeyDocument, { input: { name, expiresAt, scopes } });
     setBusy(false);
-    if (data) {
+    if (data?.createApiKey) {
       setName("");
       setCreated({ name: data.createApiKey.apiKey.name, secret: data.createApiKey.secret });
     } else if (error) {
