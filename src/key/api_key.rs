@@ -17,6 +17,8 @@ pub struct ApiKey {
     pub owner: Owner,
     /// What its owner calls it.
     pub name: Name,
+    /// Its name as it is ordered by, which the database keeps.
+    pub(crate) folded_name: String,
     /// What it may do.
     pub scopes: Scopes,
     /// When it was made, UTC.

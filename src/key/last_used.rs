@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -14,13 +14,16 @@ use super::error::chain;
 use super::secret::Digest;
 use crate::store::Store;
 
-/// The time between two statements.
+/// The time without writing, after each round.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// How many secrets one statement writes at most. With the interval it bounds what all of this costs the database: where
-/// more secrets are used, each waits longer for its turn.
+/// How long a round writes at most. With the interval it bounds what all of this costs the database, half of one connection's time: where
+/// more secrets are used than it can take meanwhile, each waits longer for its turn.
+const ROUND: Duration = Duration::from_secs(2);
+/// How many secrets one statement writes at most: others who write to SQLite have their turn in between.
 const AT_ONCE: usize = 2_000;
-/// How many secrets are kept at most. Where more are used before their turn, the uses of others are not written down.
-const MOST: usize = 50_000;
+/// How many secrets are kept at most, which is some 30 MB. Where more are used before their turn, the uses of others are not written
+/// down.
+const MOST: usize = 250_000;
 
 /// The uses that the database does not know yet.
 pub struct LastUsed {
@@ -59,6 +62,7 @@ impl LastUsed {
                 _ = stopped.changed() => true,
                 () = tokio::time::sleep(INTERVAL) => false,
             };
+            let begun = Instant::now();
             loop {
                 if round.is_empty() {
                     round.extend(std::mem::take(&mut *self.marks()));
@@ -67,6 +71,7 @@ impl LastUsed {
                 match (is_last, may_go_on) {
                     (true, true) => {}
                     (true, false) => return,
+                    (false, true) if begun.elapsed() < ROUND => {}
                     (false, _) => break,
                 }
             }

@@ -102,15 +102,15 @@ impl Default for Order {
     }
 }
 
-/// Where in an order something stands. It outlives what stood there.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Where in an order something stands. It outlives what stood there. Those of one order compare as the database orders.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cursor {
     pub(crate) place: Place,
     pub(crate) id: Uuid,
 }
 
 /// What comes before the id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// Nothing.
     Id,
@@ -133,7 +133,7 @@ impl Cursor {
     pub fn of(api_key: &ApiKey, field: OrderField) -> Self {
         let place = match field {
             OrderField::CreatedAt => Place::Id,
-            OrderField::Name => Place::Name(api_key.name.folded()),
+            OrderField::Name => Place::Name(api_key.folded_name.clone()),
             OrderField::LastUsedAt => {
                 Place::LastUsedAt(api_key.last_used_at().unwrap_or(NEVER_USED))
             }

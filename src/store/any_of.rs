@@ -10,7 +10,6 @@ use diesel::sql_types::{Array, Binary, HasSqlType, SqlType};
 use diesel::sqlite::Sqlite;
 
 use super::range::written_when_walked;
-use super::types::{DbUuid, SqlUuid};
 
 /// A column has one of these values.
 ///
@@ -26,12 +25,6 @@ pub(super) struct AnyOf<ST, T> {
 impl AnyOf<Binary, Vec<u8>> {
     pub(super) fn digests(values: Vec<Vec<u8>>) -> Self {
         Self::new("api_key_secrets.digest", values)
-    }
-}
-
-impl AnyOf<SqlUuid, DbUuid> {
-    pub(super) fn keys_of_secrets(values: Vec<DbUuid>) -> Self {
-        Self::new("api_key_secrets.api_key_id", values)
     }
 }
 
@@ -91,4 +84,4 @@ where
     }
 }
 
-written_when_walked!(AnyOf<Binary, Vec<u8>>, AnyOf<SqlUuid, DbUuid>);
+written_when_walked!(AnyOf<Binary, Vec<u8>>);

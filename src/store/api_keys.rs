@@ -1,6 +1,7 @@
 //! The keys: made, found, listed and deleted.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use jiff::Timestamp;
@@ -9,17 +10,18 @@ use uuid::Uuid;
 use super::error::Error;
 use super::events::NewEventRow;
 use super::listing::{Beside, Ordered, Passes};
-use super::lock::Locks;
+use super::lock::{Counted, Locks, Mode};
+use super::now::Now;
 use super::range::{Between, ById, Group};
-use super::rows::{ApiKeyRow, NewApiKeyRow, NewSecretRow, SecretRow, assemble, secrets_of};
-use super::schema::{api_key_events, api_key_secrets, api_keys};
+use super::rows::{ApiKeyRow, NewApiKeyRow, NewSecretRow, WithSecrets, assemble, assemble_one};
+use super::schema::{api_key_events, api_keys};
 use super::types::{DbInstant, DbUuid};
 use super::{Store, on_both};
 use crate::key::api_key::ApiKey;
 use crate::key::event::{Action, Actor};
-use crate::key::list::{Filter, Order};
+use crate::key::list::{Cursor, Direction, Filter, Order};
 use crate::key::model::{KeyId, Owner};
-use crate::key::page::{Page, PageRequest};
+use crate::key::page::{End, Page, PageRequest};
 use crate::key::secret::Digest;
 
 /// All that is written when a key is made.
@@ -48,6 +50,23 @@ pub enum Created {
 impl Store {
     /// Writes a key, its secret's digest and the `CREATED` event, all or nothing.
     pub async fn api_key_insert(&self, creation: ApiKeyCreation) -> Result<Created, Error> {
+        let creation = Arc::new(creation);
+        for mode in [Mode::Together, Mode::Alone] {
+            let made = self.api_key_insert_in(mode, creation.clone()).await?;
+            if let Some(created) = made {
+                return Ok(created);
+            }
+        }
+        // Whoever is alone is never told to be alone.
+        Ok(Created::LimitReached)
+    }
+
+    /// `None`, and nothing done, where the owner has so many keys that one must be alone to count them.
+    async fn api_key_insert_in(
+        &self,
+        mode: Mode,
+        creation: Arc<ApiKeyCreation>,
+    ) -> Result<Option<Created>, Error> {
         on_both!(
             self,
             write | conn | {
@@ -57,14 +76,14 @@ impl Store {
                     event_id,
                     actor,
                     most,
-                } = &creation;
+                } = &*creation;
                 let id = DbUuid(api_key.id.into());
                 let created_at = DbInstant(api_key.created_at);
                 let key_row = NewApiKeyRow {
                     id,
                     owner: api_key.owner.as_str(),
                     name: api_key.name.as_str(),
-                    name_folded: api_key.name.folded(),
+                    name_folded: &api_key.folded_name,
                     scopes: api_key.scopes.as_str(),
                     created_at,
                     created_by: &api_key.created_by,
@@ -78,30 +97,13 @@ impl Store {
                 };
                 let key = (id, api_key.name.as_str(), &api_key.owner);
                 let event_row = NewEventRow::new(*event_id, key, actor, Action::Created, &[]);
-                // From here on nobody else makes a key for this owner, so that the count holds.
-                conn.lock_owner(&api_key.owner).await?;
-                conn.lock_keys(actor, &[]).await?;
-                let count: i64 = api_keys::table
-                    .filter(api_keys::owner.eq(api_key.owner.as_str()))
-                    .count()
-                    .get_result(conn)
-                    .await?;
-                if count >= i64::from(*most) {
-                    return QueryResult::Ok(Created::LimitReached);
+                let Counted { keys, others } = conn.lock_owner(&api_key.owner, mode, actor).await?;
+                if keys.saturating_add(others) >= i64::from(*most) {
+                    let refused = (others == 0).then_some(Created::LimitReached);
+                    return QueryResult::Ok(refused);
                 }
-                diesel::insert_into(api_keys::table)
-                    .values(&key_row)
-                    .execute(conn)
-                    .await?;
-                diesel::insert_into(api_key_secrets::table)
-                    .values(&secret_row)
-                    .execute(conn)
-                    .await?;
-                diesel::insert_into(api_key_events::table)
-                    .values(&event_row)
-                    .execute(conn)
-                    .await?;
-                QueryResult::Ok(Created::Yes)
+                conn.insert_key(&key_row, &secret_row, &event_row).await?;
+                QueryResult::Ok(Some(Created::Yes))
             }
         )
         .await
@@ -140,10 +142,12 @@ impl Store {
                     NewEventRow::new(*event_id, key, &actor, Action::Deleted, &[])
                 });
                 let event_rows: Vec<NewEventRow> = event_rows.collect();
-                diesel::insert_into(api_key_events::table)
-                    .values(&event_rows)
-                    .execute(conn)
-                    .await?;
+                // The statement for one is kept, and those for several are not.
+                let events = diesel::insert_into(api_key_events::table);
+                match event_rows.as_slice() {
+                    [event_row] => events.values(event_row).execute(conn).await?,
+                    _ => events.values(&event_rows).execute(conn).await?,
+                };
                 QueryResult::Ok(true)
             }
         )
@@ -182,26 +186,23 @@ impl Store {
         id: KeyId,
         now: Timestamp,
     ) -> Result<Option<ApiKey>, Error> {
-        let owner = owner.clone();
+        let (owner, now) = (owner.clone(), Now(DbInstant(now)));
         on_both!(
             self,
             read | conn | {
-                let rows: Vec<ApiKeyRow> = api_keys::table
+                let keys = api_keys::table
                     .filter(api_keys::id.eq(DbUuid(id.into())))
                     .filter(api_keys::owner.eq(owner.as_str()))
-                    .select(ApiKeyRow::as_select())
-                    .load(conn)
-                    .await?;
-                let secrets = secrets_of(&rows).select(SecretRow::as_select());
-                let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                assemble(&owner, rows, secrets, now).pop()
+                    .select(ApiKeyRow::as_select());
+                let rows = WithSecrets::of(keys, now).load(conn).await?;
+                assemble_one(&owner, rows)
             }
         )
         .await
     }
 
-    /// A page of the keys of an owner that a filter lets pass, in order, as they are at `now`. It costs two queries, and a
-    /// third where a cursor was given.
+    /// A page of the keys of an owner that a filter lets pass, in order, as they are at `now`. It costs one query, and a
+    /// second where a cursor was given.
     pub async fn api_keys_page(
         &self,
         owner: &Owner,
@@ -225,24 +226,27 @@ impl Store {
                 None => (between, Beside::default()),
             });
         let PageRequest { size, end, .. } = *request;
-        let order = Ordered::from_end(order, end, owner);
+        let direction = match end {
+            End::First => order.direction,
+            End::Last => order.direction.reversed(),
+        };
+        let ordered = Ordered::by(order.field, direction, owner);
         let by_id = ById::ascending(group());
-        let owner = owner.clone();
+        let (owner, now) = (owner.clone(), Now(DbInstant(now)));
 
         on_both!(
             self,
             read | conn | {
                 let (between, beside) = page;
                 // One more than asked for, to know whether there is more.
-                let mut rows: Vec<ApiKeyRow> = api_keys::table
+                let keys = api_keys::table
                     .filter(between)
                     .filter(beside)
                     .filter(passes.clone())
                     .select(ApiKeyRow::as_select())
-                    .order(order)
-                    .limit(i64::from(size) + 1)
-                    .load(conn)
-                    .await?;
+                    .order(ordered)
+                    .limit(i64::from(size) + 1);
+                let rows = WithSecrets::of(keys, now).load(conn).await?;
                 let has_beyond = match beyond {
                     None => false,
                     Some((between, beside)) => api_keys::table
@@ -257,11 +261,14 @@ impl Store {
                         .pop()
                         .is_some(),
                 };
-                let has_more = rows.len() > size as usize;
-                rows.truncate(size as usize);
-                let secrets = secrets_of(&rows).select(SecretRow::as_select());
-                let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                let keys = assemble(&owner, rows, secrets, now);
+                let mut keys = assemble(&owner, rows);
+                keys.sort_by_cached_key(|key| Cursor::of(key, order.field));
+                if direction == Direction::Descending {
+                    keys.reverse();
+                }
+                let has_more = keys.len() > size as usize;
+                keys.truncate(size as usize);
+                keys.retain(|key| !key.secrets.is_empty());
                 Page::of(keys, size, end, has_more, has_beyond)
             }
         )

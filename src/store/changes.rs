@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::error::Error;
 use super::events::NewEventRow;
 use super::lock::Locks;
-use super::rows::{ApiKeyRow, NewSecretRow, SecretRow, assemble, secrets_of};
+use super::now::Now;
+use super::rows::{ApiKeyRow, NewSecretRow, SecretRow, WithSecrets, assemble_one};
 use super::schema::{api_key_events, api_key_secrets, api_keys};
 use super::types::{DbInstant, DbUuid};
 use super::{Store, on_both};
@@ -85,7 +86,7 @@ impl Store {
     /// work longer, and must not.
     pub async fn api_key_update(&self, change: ApiKeyChange) -> Result<Option<ApiKey>, Error> {
         let id = DbUuid(change.id.into());
-        on_both!(
+        let outcome = on_both!(
             self,
             write | conn | {
                 let (owner, actor) = (&change.owner, &change.actor);
@@ -126,12 +127,21 @@ impl Store {
                             .await?;
                     }
                 }
-                let secrets = secrets_of(&rows).select(SecretRow::as_select());
-                let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                QueryResult::Ok(assemble(owner, rows, secrets, actor.at).pop())
+                if rows.is_empty() {
+                    return QueryResult::Ok(None);
+                }
+                let this = api_keys::table.filter(api_keys::id.eq(id));
+                let this = this.select(ApiKeyRow::as_select());
+                let rows = WithSecrets::of(this, Now(DbInstant(actor.at)))
+                    .load(conn)
+                    .await?;
+                // A key without secrets is none, and what was done to it is undone.
+                let changed = assemble_one(owner, rows);
+                changed.map(Some).ok_or(diesel::result::Error::NotFound)
             }
         )
-        .await
+        .await;
+        none_if_not_found(outcome)
     }
 
     /// Gives a key a new secret and leaves a `ROTATED` event. The secret that was the newest ends with the overlap, if it does
@@ -142,7 +152,7 @@ impl Store {
     /// that must be the newest is not.
     pub async fn api_key_rotate(&self, rotation: ApiKeyRotation) -> Result<Option<ApiKey>, Error> {
         let id = DbUuid(rotation.id.into());
-        on_both!(
+        let outcome = on_both!(
             self,
             write | conn | {
                 let (owner, actor) = (&rotation.owner, &rotation.actor);
@@ -158,11 +168,15 @@ impl Store {
                 let Some(row) = rows.as_slice().first() else {
                     return QueryResult::Ok(None);
                 };
-                let old: Vec<(Vec<u8>, SecretRow)> = secrets_of(&rows)
+                let old: Vec<(Vec<u8>, SecretRow)> = api_key_secrets::table
+                    .filter(api_key_secrets::api_key_id.eq(id))
                     .order(api_key_secrets::created_at.desc())
                     .select((api_key_secrets::digest, SecretRow::as_select()))
                     .load(conn)
                     .await?;
+                if old.is_empty() {
+                    return QueryResult::Err(diesel::result::Error::NotFound);
+                }
                 let newest = old.as_slice().first();
                 let newest_digest = newest.map(|(digest, _)| digest.as_slice());
                 let presented = rotation.presented.as_ref();
@@ -221,26 +235,38 @@ impl Store {
                     .values(&event_row)
                     .execute(conn)
                     .await?;
-                let secrets = secrets_of(&rows).select(SecretRow::as_select());
-                let secrets: Vec<SecretRow> = secrets.load(conn).await?;
-                QueryResult::Ok(assemble(owner, rows, secrets, actor.at).pop())
+                if rows.is_empty() {
+                    return QueryResult::Ok(None);
+                }
+                let this = api_keys::table.filter(api_keys::id.eq(id));
+                let this = this.select(ApiKeyRow::as_select());
+                let rows = WithSecrets::of(this, Now(DbInstant(actor.at)))
+                    .load(conn)
+                    .await?;
+                // A key without secrets is none, and what was done to it is undone.
+                let changed = assemble_one(owner, rows);
+                changed.map(Some).ok_or(diesel::result::Error::NotFound)
             }
         )
-        .await
+        .await;
+        none_if_not_found(outcome)
     }
 
     /// Fills in the folded names that a migration left empty, or a server of an older version that still runs.
     pub(super) async fn api_keys_fold_names(&self) -> Result<(), Error> {
         // Few enough to be done in time, also where each statement takes its way through a network.
         const BATCH: i64 = 100;
+        // A name may be empty where people write the tables by hand, and stays so: each is met once.
+        let mut last = DbUuid(Uuid::nil());
         loop {
-            let count = on_both!(
+            let met = on_both!(
                 self,
                 write | conn | {
                     // Written out, so that the index on these serves.
                     let is_empty = diesel::dsl::sql::<diesel::sql_types::Bool>("name_folded = ''");
                     let unfolded: Vec<(DbUuid, String)> = api_keys::table
                         .filter(is_empty)
+                        .filter(api_keys::id.gt(last))
                         .select((api_keys::id, api_keys::name))
                         .order(api_keys::id)
                         .limit(BATCH)
@@ -253,13 +279,22 @@ impl Store {
                             .execute(conn)
                             .await?;
                     }
-                    QueryResult::Ok(unfolded.len())
+                    QueryResult::Ok(unfolded.last().map(|(id, _)| *id))
                 }
             )
             .await?;
-            if count == 0 {
-                return Ok(());
+            match met {
+                Some(id) => last = id,
+                None => return Ok(()),
             }
         }
+    }
+}
+
+/// Nothing was done where something was not found.
+fn none_if_not_found<T>(outcome: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match outcome {
+        Err(Error::NotFound) => Ok(None),
+        outcome => outcome,
     }
 }

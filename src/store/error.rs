@@ -17,6 +17,9 @@ pub enum Error {
     /// The transaction took back what it had done, as it was written to.
     #[error("the transaction was rolled back")]
     RolledBack,
+    /// Something that must be there is not; nothing was done.
+    #[error("it is not there")]
+    NotFound,
     /// The credential that asked for a change does not work any more; nothing was done.
     #[error("the credential does not work any more")]
     CredentialEnded,
@@ -53,6 +56,7 @@ impl From<diesel::result::Error> for Error {
             | Diesel::BrokenTransactionManager
             | Diesel::RollbackErrorOnCommit { .. } => Self::Unavailable(Box::new(error)),
             Diesel::RollbackTransaction => Self::RolledBack,
+            Diesel::NotFound => Self::NotFound,
             Diesel::QueryBuilderError(cause) if cause.is::<CredentialEnded>() => {
                 Self::CredentialEnded
             }

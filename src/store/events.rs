@@ -20,6 +20,7 @@ use crate::key::page::{End, Page, PageRequest};
 
 /// An event as it is written.
 #[derive(Insertable)]
+#[diesel(treat_none_as_default_value = false)]
 #[diesel(table_name = api_key_events)]
 pub(super) struct NewEventRow {
     id: DbUuid,

@@ -10,12 +10,11 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Text};
 use jiff::Timestamp;
 
+use super::now::Now;
 use super::range::{ById, Group, sql_of, written_when_walked};
 use super::types::{DbInstant, DbUuid, SqlInstant, SqlUuid};
 use crate::key::api_key::ApiKeyStatus;
-use crate::key::list::{
-    Cursor, Direction, Filter, NEVER_EXPIRES, NEVER_USED, Order, OrderField, Place,
-};
+use crate::key::list::{Cursor, Direction, Filter, NEVER_EXPIRES, NEVER_USED, OrderField, Place};
 use crate::key::model::Owner;
 use crate::key::page::{End, PageRequest};
 
@@ -27,7 +26,7 @@ pub(super) struct Passes {
     /// With the blanks between which it stands.
     scope: Option<String>,
     expires_before: Option<DbInstant>,
-    now: DbInstant,
+    now: Now,
 }
 
 impl Passes {
@@ -37,7 +36,7 @@ impl Passes {
             status: filter.status,
             scope: filter.scope.as_ref().map(|scope| format!(" {scope} ")),
             expires_before: filter.expires_before.map(DbInstant),
-            now: DbInstant(now),
+            now: Now(DbInstant(now)),
         }
     }
 
@@ -52,6 +51,7 @@ where
     DB: Backend + HasSqlType<SqlInstant>,
     String: ToSql<Text, DB>,
     DbInstant: ToSql<SqlInstant, DB>,
+    Now: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         if self.is_selective() {
@@ -80,7 +80,7 @@ where
                 ApiKeyStatus::Expired => " AND api_keys.expires_at <= ",
                 _ => " AND (api_keys.expires_at IS NULL OR api_keys.expires_at > ",
             });
-            out.push_bind_param::<SqlInstant, _>(&self.now)?;
+            self.now.walk_ast(out.reborrow())?;
             if status != ApiKeyStatus::Expired {
                 out.push_sql(")");
             }
@@ -230,17 +230,10 @@ pub(super) struct Ordered {
 }
 
 impl Ordered {
-    /// The order in which a page is read: from the end that it is counted from.
-    pub(super) fn from_end(order: Order, end: End, owner: &Owner) -> Self {
-        let direction = match end {
-            End::First => order.direction,
-            End::Last => order.direction.reversed(),
-        };
+    pub(super) fn by(field: OrderField, direction: Direction, owner: &Owner) -> Self {
         let group = Group::keys_of(owner);
-        Self {
-            field: order.field,
-            by_id: ById { group, direction },
-        }
+        let by_id = ById { group, direction };
+        Self { field, by_id }
     }
 }
 

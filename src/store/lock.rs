@@ -1,16 +1,28 @@
 //! Who waits for whom: one at a time for each owner whose keys are counted, and for each key that is changed.
 //!
 //! All transactions lock in one order, so that nobody waits in a circle: first the owner, then keys by their numbers, that of
-//! the credential among them. Rows are locked after these. A row's own lock would not do for the credential: PostgreSQL lets those who share
+//! the credential among them.
+//!
+//! Whoever makes a key shares its owner's lock with others who do, so that they need not wait until the key is on disk, as long as
+//! the owner may have more keys than all of them together could make: each session makes one at a time, and the server says how many
+//! sessions there may be. Closer to the limit each is alone.
+//!
+//! Rows are locked after these. A row's own lock would not do for the credential: PostgreSQL lets those who share
 //! it pass one who waits to change it, so that a key that writes without a pause could not be deleted.
 
 use diesel::sql_types::{BigInt, Text};
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SqliteConnection};
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SqliteConnection, insert_into,
+};
 use diesel_async::AsyncPgConnection;
 use futures_util::future::try_join_all;
+use futures_util::try_join;
 
 use super::error::CredentialEnded;
-use super::schema::api_key_secrets;
+use super::events::NewEventRow;
+use super::now::Now;
+use super::rows::{NewApiKeyRow, NewSecretRow};
+use super::schema::{api_key_events, api_key_secrets, api_keys};
 use super::secrets;
 use super::sqlite::RunQueryDsl as _;
 use super::types::{DbInstant, DbUuid};
@@ -19,17 +31,31 @@ use crate::key::model::Owner;
 
 /// The locks of a transaction that changes keys.
 pub(super) trait Locks {
-    /// Makes others wait who want the same owner, until the transaction ends.
-    async fn lock_owner(&mut self, owner: &Owner) -> QueryResult<()>;
+    /// Sees to it that the number of an owner's keys can be relied on until the transaction ends, in which one is made, and that the
+    /// credential of `actor` still works, as [`Locks::lock_keys`] does.
+    async fn lock_owner(
+        &mut self,
+        owner: &Owner,
+        mode: Mode,
+        actor: &Actor,
+    ) -> QueryResult<Counted>;
+
+    /// Writes a key, its secret and its event.
+    async fn insert_key(
+        &mut self,
+        key: &NewApiKeyRow<'_>,
+        secret: &NewSecretRow<'_>,
+        event: &NewEventRow,
+    ) -> QueryResult<()>;
 
     /// Makes sure that the credential of `actor` still works, and that nobody ends it before this transaction does; and makes
     /// others wait who want to change the same keys. Where the credential does not work any more, the error ends the transaction.
     async fn lock_keys(&mut self, actor: &Actor, keys: &[DbUuid]) -> QueryResult<()>;
 }
 
-/// The query for the secret of a credential, where it works. Its end is compared with when the change was asked for.
+/// The query for the secret of a credential, where it works.
 #[diesel::dsl::auto_type]
-fn live(digest: Vec<u8>, now: DbInstant) -> _ {
+fn live(digest: Vec<u8>, now: Now) -> _ {
     let works: secrets::works_at = secrets::works_at(now);
     api_key_secrets::table
         .filter(api_key_secrets::digest.eq(digest))
@@ -39,7 +65,31 @@ fn live(digest: Vec<u8>, now: DbInstant) -> _ {
 
 impl Locks for SqliteConnection {
     /// There is one writer, and this is it.
-    async fn lock_owner(&mut self, _owner: &Owner) -> QueryResult<()> {
+    async fn lock_owner(
+        &mut self,
+        owner: &Owner,
+        _mode: Mode,
+        actor: &Actor,
+    ) -> QueryResult<Counted> {
+        self.lock_keys(actor, &[]).await?;
+        let keys = count_of(owner.as_str()).get_result(self).await?;
+        Ok(Counted { keys, others: 0 })
+    }
+
+    async fn insert_key(
+        &mut self,
+        key: &NewApiKeyRow<'_>,
+        secret: &NewSecretRow<'_>,
+        event: &NewEventRow,
+    ) -> QueryResult<()> {
+        insert_into(api_keys::table)
+            .values(key)
+            .execute(self)
+            .await?;
+        let secrets = insert_into(api_key_secrets::table);
+        secrets.values(secret).execute(self).await?;
+        let events = insert_into(api_key_events::table);
+        events.values(event).execute(self).await?;
         Ok(())
     }
 
@@ -47,63 +97,138 @@ impl Locks for SqliteConnection {
         let Some(presented) = &actor.presented else {
             return Ok(());
         };
-        let live = live(presented.digest.as_bytes().to_vec(), DbInstant(actor.at));
+        let digest = presented.digest.as_bytes().to_vec();
+        let live = live(digest, Now(DbInstant(actor.at)));
         let found: Option<DbUuid> = live.first(self).await.optional()?;
         found.map(drop).ok_or_else(|| CredentialEnded.into())
     }
 }
 
 impl Locks for AsyncPgConnection {
-    /// Two owners whose hashes are the same wait for each other, which harms neither.
-    async fn lock_owner(&mut self, owner: &Owner) -> QueryResult<()> {
+    /// Two owners whose hashes are the same wait for each other, which harms neither. All of it is sent in one go.
+    async fn lock_owner(
+        &mut self,
+        owner: &Owner,
+        mode: Mode,
+        actor: &Actor,
+    ) -> QueryResult<Counted> {
         // Apart from other locks of this kind. The number is the ASCII of `owner`.
         const SEED: i64 = 0x6f_77_6e_65_72;
-        let lock = diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, $2))")
-            .bind::<Text, _>(owner.as_str())
-            .bind::<BigInt, _>(SEED);
-        diesel_async::RunQueryDsl::execute(lock, self).await?;
-        Ok(())
-    }
-
-    async fn lock_keys(&mut self, actor: &Actor, keys: &[DbUuid]) -> QueryResult<()> {
-        let credential = actor.presented.map(|presented| DbUuid(presented.id.into()));
-        let mut locks: Vec<(i64, Mode)> =
-            keys.iter().map(|key| (number(*key), Mode::Alone)).collect();
-        locks.extend(credential.map(|key| (number(key), Mode::Together)));
-        // A key that changes itself is locked for that.
-        locks.sort_unstable();
-        locks.dedup_by_key(|(number, _)| *number);
         let connection = &*self;
-        try_join_all(locks.into_iter().map(async |(number, mode)| {
+        let number = hashtextextended(owner.as_str(), SEED);
+        let most_sessions = current_setting("max_connections");
+        let lock = async {
             let mut connection = connection;
             match mode {
                 Mode::Alone => {
                     let lock = diesel::select(pg_advisory_xact_lock(number));
-                    diesel_async::RunQueryDsl::execute(lock, &mut connection).await
+                    diesel_async::RunQueryDsl::execute(lock, &mut connection).await?;
+                    Ok(0)
                 }
                 Mode::Together => {
-                    let lock = diesel::select(pg_advisory_xact_lock_shared(number));
-                    diesel_async::RunQueryDsl::execute(lock, &mut connection).await
+                    let lock = pg_advisory_xact_lock_shared(number);
+                    let lock = diesel::select((lock, most_sessions));
+                    let (_, most): (String, String) =
+                        diesel_async::RunQueryDsl::get_result(lock, &mut connection).await?;
+                    Ok(most.parse().unwrap_or(i64::MAX))
                 }
             }
-        }))
-        .await?;
-        let Some(presented) = &actor.presented else {
-            return Ok(());
         };
-        // Locked as well, for people who change the tables by hand and lock nothing else.
-        let live = live(presented.digest.as_bytes().to_vec(), DbInstant(actor.at)).for_share();
-        let found: Vec<DbUuid> = diesel_async::RunQueryDsl::load(live, self).await?;
-        match found.is_empty() {
-            true => Err(CredentialEnded.into()),
-            false => Ok(()),
-        }
+        let count = async {
+            let mut connection = connection;
+            let count = count_of(owner.as_str());
+            diesel_async::RunQueryDsl::get_result(count, &mut connection).await
+        };
+        let credential = lock_keys(connection, actor, &[]);
+        // Each is seen by the database after what stands before it.
+        let (others, (), keys) = try_join!(lock, credential, count)?;
+        Ok(Counted { keys, others })
+    }
+
+    async fn insert_key(
+        &mut self,
+        key: &NewApiKeyRow<'_>,
+        secret: &NewSecretRow<'_>,
+        event: &NewEventRow,
+    ) -> QueryResult<()> {
+        let connection = &*self;
+        let (mut first, mut second, mut third) = (connection, connection, connection);
+        let key = insert_into(api_keys::table).values(key);
+        let secret = insert_into(api_key_secrets::table).values(secret);
+        let event = insert_into(api_key_events::table).values(event);
+        try_join!(
+            diesel_async::RunQueryDsl::execute(key, &mut first),
+            diesel_async::RunQueryDsl::execute(secret, &mut second),
+            diesel_async::RunQueryDsl::execute(event, &mut third),
+        )?;
+        Ok(())
+    }
+
+    async fn lock_keys(&mut self, actor: &Actor, keys: &[DbUuid]) -> QueryResult<()> {
+        lock_keys(self, actor, keys).await
     }
 }
 
-/// How a key is locked: by the one who changes it, or by all who present it.
+/// All of it is sent in one go.
+async fn lock_keys(
+    connection: &AsyncPgConnection,
+    actor: &Actor,
+    keys: &[DbUuid],
+) -> QueryResult<()> {
+    let credential = actor.presented.map(|presented| DbUuid(presented.id.into()));
+    let mut locks: Vec<(i64, Mode)> = keys.iter().map(|key| (number(*key), Mode::Alone)).collect();
+    locks.extend(credential.map(|key| (number(key), Mode::Together)));
+    // A key that changes itself is locked for that.
+    locks.sort_unstable();
+    locks.dedup_by_key(|(number, _)| *number);
+    let locks = try_join_all(locks.into_iter().map(async |(number, mode)| {
+        let mut connection = connection;
+        match mode {
+            Mode::Alone => {
+                let lock = diesel::select(pg_advisory_xact_lock(number));
+                diesel_async::RunQueryDsl::execute(lock, &mut connection).await
+            }
+            Mode::Together => {
+                let lock = diesel::select(pg_advisory_xact_lock_shared(number));
+                diesel_async::RunQueryDsl::execute(lock, &mut connection).await
+            }
+        }
+    }));
+    let is_live = async {
+        let Some(presented) = &actor.presented else {
+            return Ok(true);
+        };
+        // Locked as well, for people who change the tables by hand and lock nothing else.
+        let digest = presented.digest.as_bytes().to_vec();
+        let live = live(digest, Now(DbInstant(actor.at))).for_share();
+        let mut connection = connection;
+        let found: Vec<DbUuid> = diesel_async::RunQueryDsl::load(live, &mut connection).await?;
+        QueryResult::Ok(!found.is_empty())
+    };
+    match try_join!(locks, is_live)? {
+        (_, true) => Ok(()),
+        (_, false) => Err(CredentialEnded.into()),
+    }
+}
+
+/// How many keys an owner has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    pub(super) keys: i64,
+    /// How many others, at most, may be making a key for this owner right now, which is not counted yet.
+    pub(super) others: i64,
+}
+
+/// The query for the number of an owner's keys.
+#[diesel::dsl::auto_type]
+fn count_of(owner: &str) -> _ {
+    let owner: String = owner.to_owned();
+    api_keys::table.filter(api_keys::owner.eq(owner)).count()
+}
+
+/// How something is locked: by one alone, or by all who share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Mode {
+pub(super) enum Mode {
     Alone,
     Together,
 }
@@ -125,4 +250,12 @@ diesel::define_sql_function! {
 diesel::define_sql_function! {
     /// Waits for a lock of the transaction that only those have who share it. Who waits for it alone comes before later ones that share.
     fn pg_advisory_xact_lock_shared(number: BigInt) -> Text;
+}
+diesel::define_sql_function! {
+    /// A number for a text, another one for each seed.
+    fn hashtextextended(text: Text, seed: BigInt) -> BigInt;
+}
+diesel::define_sql_function! {
+    /// What a setting of the server is.
+    fn current_setting(name: Text) -> Text;
 }

@@ -12,6 +12,7 @@ mod events;
 mod listing;
 mod lock;
 mod migrate;
+mod now;
 mod postgres;
 mod range;
 mod rows;
@@ -88,6 +89,7 @@ macro_rules! on_both {
     ($store:expr, write |$conn:ident| $body:expr) => {
         $crate::store::on_both!(@run $store, rest, $crate::bounds::WORK,
             sqlite: |database| {
+                #[allow(unused_imports, reason = "not every block asks a query itself")]
                 use $crate::store::sqlite::RunQueryDsl as _;
                 database.writer.run(async move |connection: &mut ::diesel::SqliteConnection| {
                     let work = async |$conn: &mut ::diesel::SqliteConnection| $body;
@@ -95,6 +97,7 @@ macro_rules! on_both {
                 }).await
             },
             postgres: |connection| {
+                #[allow(unused_imports, reason = "not every block asks a query itself")]
                 use ::diesel_async::RunQueryDsl as _;
                 let work = async |$conn: &mut ::diesel_async::AsyncPgConnection| $body;
                 Ok(::diesel_async::AsyncConnection::transaction(connection, work).await?)

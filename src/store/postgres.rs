@@ -33,7 +33,8 @@ pub const STANDBY: &str =
 /// what the limits count on; and what was acknowledged is on disk, or wherever else `synchronous_commit` says beyond that.
 ///
 /// A prepared statement is planned once: its plan does not depend on the values, and planning for them each time took longer
-/// than the work. Such a plan overestimates the size of a page, so that JIT and parallel workers are off.
+/// than the work. Such a plan overestimates the size of a page, so that JIT, parallel workers, and joins that read a whole table are
+/// off.
 fn session_settings() -> String {
     format!(
         "SET statement_timeout = {wait};
@@ -49,7 +50,9 @@ fn session_settings() -> String {
         END IF; END $$;
         SET plan_cache_mode = force_generic_plan;
         SET jit = off;
-        SET max_parallel_workers_per_gather = 0",
+        SET max_parallel_workers_per_gather = 0;
+        SET enable_hashjoin = off;
+        SET enable_mergejoin = off",
         wait = bounds::STATEMENT.as_millis()
     )
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::any_of::AnyOf;
 use super::error::Error;
+use super::now::Now;
 use super::schema::api_key_secrets;
 use super::sqlite;
 use super::types::{DbInstant, DbUuid, SqlInstant};
@@ -57,7 +58,7 @@ impl LiveKeyRow {
 /// A secret works at `now`: neither it nor its key has ended, and the key is not paused. What no trigger has filled in is
 /// nobody's.
 #[diesel::dsl::auto_type]
-pub(super) fn works_at(now: DbInstant) -> _ {
+pub(super) fn works_at(now: Now) -> _ {
     let secret_goes_on = api_key_secrets::expires_at
         .is_null()
         .or(api_key_secrets::expires_at.gt(now));
@@ -85,7 +86,7 @@ impl Store {
             check | conn | {
                 let rows: Vec<LiveKeyRow> = api_key_secrets::table
                     .filter(presented)
-                    .filter(works_at(DbInstant(now)))
+                    .filter(works_at(Now(DbInstant(now))))
                     .select(LiveKeyRow::as_select())
                     .load(conn)
                     .await?;

@@ -105,7 +105,8 @@ impl Service {
             },
             overlap_ends: match overlap.is_zero() {
                 true => ENDED,
-                false => actor.at.saturating_add(overlap).unwrap_or(ENDED),
+                // By the clock that will judge it.
+                false => api_key.as_of.saturating_add(overlap).unwrap_or(ENDED),
             },
             presented: permission.presented(),
             event_id,

@@ -101,6 +101,7 @@ impl Service {
         let api_key = ApiKey {
             id: self.clock.id(actor.at).into(),
             owner: caller.owner().clone(),
+            folded_name: new.name.folded(),
             name: new.name,
             scopes: new.scopes,
             created_at: actor.at,
@@ -225,7 +226,7 @@ impl From<store::Error> for Error {
             store::Error::Unavailable(cause) => Self::Unavailable(cause),
             store::Error::Unexpected(cause) => Self::Internal(cause),
             store::Error::CredentialEnded => Self::Unauthenticated,
-            store::Error::RolledBack => Self::Internal(Box::new(error)),
+            store::Error::RolledBack | store::Error::NotFound => Self::Internal(Box::new(error)),
         }
     }
 }

@@ -31,7 +31,7 @@ export function DetailsDialog({ apiKey, ...dialog }: DialogProps & { apiKey: Api
     <Dialog {...dialog} title={details?.name ?? apiKey.name} size="lg">
       {error && <ProblemNotice problem={problemOf(error)} retry={() => refresh({ requestPolicy: "network-only" })} busy={fetching || stale} />}
       {!data && !error && <Loading label="Loading the key" />}
-      {data && !details && <Text size="sm">This key is gone: somebody else deleted it.</Text>}
+      {data && !details && !error && <Text size="sm">This key is gone: somebody else deleted it.</Text>}
       {details && (
         <>
           <Facts details={details} />
