@@ -24,7 +24,7 @@ run: ## Build the page and the server, start it on SQLite (apikeys.db in this fo
 	cargo run
 
 test: ## The whole test suite: SQLite, PostgreSQL, and the page in a browser
-	@scripts/need cargo cc kill curl initdb node npm chromium python3 nginx caddy
+	@scripts/need cargo cc kill curl initdb pgbouncer openssl faketime node npm chromium python3 nginx caddy
 	@$(MAKE) --no-print-directory web audits backends
 	APIKEYS_TEST=all cargo test
 	cd web && npm test

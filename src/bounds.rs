@@ -20,6 +20,22 @@ pub const CONNECTION: Duration = Duration::from_secs(5);
 /// The wait for the database, once there is a connection. PostgreSQL ends a statement, or a wait for a lock, after the same time
 /// (`statement_timeout`, `lock_timeout`), and SQLite a wait for the file (`busy_timeout`).
 pub const STATEMENT: Duration = Duration::from_secs(4);
+/// The wait for the database's answer to a check; then it is asked once more, on another connection.
+pub const ANSWER: Duration = Duration::from_millis(1_500);
+/// The same for everything else, a little longer than the database takes at most.
+pub const PATIENCE: Duration = Duration::from_millis(4_250);
+/// A connection that has been idle for longer than this is asked whether it is still there before it is used.
+pub const TRUSTED: Duration = Duration::from_secs(5);
+/// The wait for that answer.
+pub const PING: Duration = Duration::from_secs(1);
+/// A connection that has been idle for this long is closed.
+pub const RETIRED: Duration = Duration::from_secs(120);
+/// The time of silence after which TCP asks whether the database is still there.
+pub const KEEPALIVE: Duration = Duration::from_secs(30);
+/// The wait of a start for another server that migrates the database, and of a migration for the tables' locks.
+pub const MIGRATION_LOCK: Duration = Duration::from_secs(60);
+/// The wait of a migration for a lock, before it is tried again: others wait behind it.
+pub const MIGRATION_STEP: Duration = Duration::from_secs(1);
 /// The whole of one piece of other work. It is longer than its two parts, so that what was answered as an outage has ended, or
 /// was being committed.
 pub const WORK: Duration = Duration::from_millis(9_500);
@@ -104,8 +120,10 @@ pub const TURNS: usize = 512;
 pub const CHECKS: usize = 4_096;
 /// The lookups for checks at once.
 pub const LOOKUPS: usize = 2;
-/// The connections to PostgreSQL.
+/// The connections to PostgreSQL, where `APIKEYS_DATABASE_CONNECTIONS` does not say otherwise.
 pub const CONNECTIONS: usize = 16;
+/// The most that can be asked for.
+pub const MOST_CONNECTIONS: usize = 80;
 /// Those of them that checks have to themselves: one more than lookups, for one that is being given up.
 pub const CHECK_CONNECTIONS: usize = LOOKUPS + 1;
 /// The lines of the log that wait to be written.
@@ -119,9 +137,10 @@ mod tests {
     fn each_wait_fits_into_the_one_around_it() {
         // A check: one lookup that fails, told to all who wait.
         assert!(LOOKUP < CHECK);
-        assert!(CONNECT < LOOKUP && STATEMENT <= LOOKUP);
+        assert!(CONNECT < LOOKUP && 2 * ANSWER + PING <= LOOKUP);
         // Anything else: what was answered as an outage has not begun, or has ended.
-        assert!(CONNECTION + STATEMENT < WORK);
+        assert!(STATEMENT < PATIENCE && CONNECTION + PATIENCE < WORK);
+        assert!(PING < CONNECTION && TRUSTED < KEEPALIVE && KEEPALIVE < RETIRED);
         assert!(CONNECT < CONNECTION);
         assert!(LAST_CHANGE + LOOK + WORK <= REQUEST);
         assert!(4 * NEXT_ADDRESS < CONNECT && 4 * NEXT_ADDRESS + CONNECT < LOOKUP);
@@ -136,7 +155,11 @@ mod tests {
             assert!(BODY_LEN < HEAD_LEN && HEAD_LEN < ANSWER_LEN);
             assert!(PIECE_LEN < PACE_LEN && EXECUTIONS * ANSWER_LEN < UNREAD_LEN);
             assert!(CHECK_CONNECTIONS + EXECUTIONS / 2 < CONNECTIONS);
-            assert!(CONNECTIONS < OTHER_FILES && OTHER_FILES < CLIENTS);
+            assert!(
+                CONNECTIONS < MOST_CONNECTIONS
+                    && MOST_CONNECTIONS < OTHER_FILES
+                    && OTHER_FILES < CLIENTS
+            );
         }
     }
 
@@ -149,7 +172,7 @@ mod tests {
             for wait in text.split("lock_timeout = '").skip(1) {
                 let (number, _) = wait.split_once("s'").unwrap();
                 let wait = Duration::from_secs(number.parse().unwrap());
-                assert!(wait < LOOKUP, "{wait:?}");
+                assert!(wait <= MIGRATION_STEP && wait < ANSWER, "{wait:?}");
                 found += 1;
             }
         }
@@ -169,6 +192,14 @@ mod tests {
             ("LOOKUP", LOOKUP),
             ("CONNECTION", CONNECTION),
             ("STATEMENT", STATEMENT),
+            ("ANSWER", ANSWER),
+            ("PATIENCE", PATIENCE),
+            ("TRUSTED", TRUSTED),
+            ("PING", PING),
+            ("RETIRED", RETIRED),
+            ("KEEPALIVE", KEEPALIVE),
+            ("MIGRATION_LOCK", MIGRATION_LOCK),
+            ("MIGRATION_STEP", MIGRATION_STEP),
             ("WORK", WORK),
             ("CONNECT", CONNECT),
             ("NEXT_ADDRESS", NEXT_ADDRESS),
@@ -218,6 +249,7 @@ mod tests {
             ("CHECKS", CHECKS),
             ("LOOKUPS", LOOKUPS),
             ("CONNECTIONS", CONNECTIONS),
+            ("MOST_CONNECTIONS", MOST_CONNECTIONS),
             ("CHECK_CONNECTIONS", CHECK_CONNECTIONS),
             ("LOG_LINES", LOG_LINES),
         ] {

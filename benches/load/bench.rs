@@ -21,7 +21,12 @@ const READS: [What; 6] = [
     What::Livez,
 ];
 /// These come after all others, because the database grows.
-const WRITES: [What; 3] = [What::Livez, What::CreateApiKey, What::Livez];
+const WRITES: [What; 4] = [
+    What::Livez,
+    What::CreateForOne,
+    What::CreateForMany,
+    What::Livez,
+];
 
 /// How many keys are asked for in turn. Each use of another key is one more that the server writes down.
 const SAMPLE: u64 = 100_000;
@@ -37,6 +42,8 @@ struct Stage {
     server: Server,
     client: reqwest::Client,
     requests: Vec<Requests>,
+    /// How many owners there are, but for the local operator.
+    owners: u64,
 }
 
 /// Every kind of request on one kind of database. Gives how many had no right answer.
@@ -44,6 +51,10 @@ pub async fn database(kind: Kind, options: &Options, folder: &Path) -> Result<u6
     println!("\n## {}, {} keys\n", kind.name(), options.keys);
     println!("It is {}.", kind.conditions());
     let stage = Stage::new(kind, options.keys, SAMPLE, &What::ALL, options, folder).await?;
+    println!(
+        "An owner's keys are counted before another one is made: those of the one owner become more and more, those of many are about {} each.",
+        options.keys / stage.owners
+    );
     let mut groups = Vec::new();
     for order in [&READS[..], &WRITES] {
         for connections in CONNECTIONS {
@@ -133,6 +144,7 @@ impl Stage {
             server,
             client: reqwest::Client::new(),
             requests,
+            owners: seeded.owners,
         })
     }
 
@@ -147,10 +159,10 @@ impl Stage {
         let made = self.keys_where_made(what).await? - before;
         requests.check(&self.client, base, connections + 1).await?;
         self.server.forget_log()?;
-        let wrong = match what {
-            // Whatever GraphQL answers, the status is 200: the table tells whether the keys are there.
-            What::CreateApiKey => measurement.accepted().saturating_sub(made),
-            _ => 0,
+        // Whatever GraphQL answers, the status is 200: the table tells whether the keys are there.
+        let wrong = match what.makes_keys() {
+            true => measurement.accepted().saturating_sub(made),
+            false => 0,
         };
         Ok(Point {
             what,
@@ -162,9 +174,9 @@ impl Stage {
 
     /// How many keys there are, where requests of this kind make some.
     async fn keys_where_made(&self, what: What) -> Result<u64> {
-        match what {
-            What::CreateApiKey => self.database.count_keys().await,
-            _ => Ok(0),
+        match what.makes_keys() {
+            true => self.database.count_keys().await,
+            false => Ok(0),
         }
     }
 }

@@ -53,7 +53,7 @@ impl Group {
                 _ => "–".to_owned(),
             };
             println!(
-                "| {:<18} | {:>11} | {:>10.0} | {:>7.2} | {:>7.2} | {:>9} | {:>17} | {:>6} |",
+                "| {:<25} | {:>11} | {:>10.0} | {:>7.2} | {:>7.2} | {:>9} | {:>17} | {:>6} |",
                 point.what.name(),
                 point.connections,
                 point.rate(),
@@ -70,10 +70,10 @@ impl Group {
 /// Prints the table of one database.
 pub fn print(groups: &[Group]) {
     println!(
-        "| what               | connections | requests/s |  p50 ms |  p99 ms | of /livez | of {{ __typename }} | errors |"
+        "| what                      | connections | requests/s |  p50 ms |  p99 ms | of /livez | of {{ __typename }} | errors |"
     );
     println!(
-        "| ------------------ | ----------: | ---------: | ------: | ------: | --------: | ----------------: | -----: |"
+        "| ------------------------- | ----------: | ---------: | ------: | ------: | --------: | ----------------: | -----: |"
     );
     for group in groups {
         group.print();

@@ -1,21 +1,23 @@
 //! What is asked? The kinds of requests, and what a right answer to each is.
 
-use std::fmt::Write as _;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Write};
+use std::iter::once;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::Result;
 use crate::database::Database;
+use crate::request::Request;
 use crate::seed::{Seeded, owner};
 use crate::server::{self, LOCAL_TOKEN};
 
-const TYPENAME: &str = "{ __typename }";
-const API_KEYS: &str = "{ apiKeys(first: 20) { edges { cursor node { id name hint scopes createdAt } } \
-    pageInfo { hasNextPage endCursor } } }";
-const CREATE_API_KEY: &str =
+pub const TYPENAME: &str = "{ __typename }";
+pub const CREATE_API_KEY: &str =
     "mutation { createApiKey(input: {name: \"deploy\"}) { apiKey { id } secret } }";
+
+/// The one owner for whom all keys are made. At first there are none.
+const ONE_OWNER: &str = "one-owner";
 
 /// One request in this many is kept, to be sent before and after a run.
 const PROBE_EVERY: usize = 997;
@@ -33,18 +35,21 @@ pub enum What {
     Typename,
     /// A page of the local operator's keys.
     ApiKeys,
-    /// A new key, for another owner each time: an owner can have only so many.
-    CreateApiKey,
+    /// A new key, for the same owner each time. An owner's keys are made one after the other.
+    CreateForOne,
+    /// A new key, for another owner each time.
+    CreateForMany,
 }
 
 impl What {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Livez,
         Self::Auth,
         Self::Introspect,
         Self::Typename,
         Self::ApiKeys,
-        Self::CreateApiKey,
+        Self::CreateForOne,
+        Self::CreateForMany,
     ];
 
     pub fn name(self) -> &'static str {
@@ -54,15 +59,29 @@ impl What {
             Self::Introspect => "/introspect",
             Self::Typename => "{ __typename }",
             Self::ApiKeys => "apiKeys(first: 20)",
-            Self::CreateApiKey => "createApiKey",
+            Self::CreateForOne => "createApiKey, one owner",
+            Self::CreateForMany => "createApiKey, many owners",
         }
     }
+
+    /// Whether each request makes a key.
+    pub fn makes_keys(self) -> bool {
+        matches!(self, Self::CreateForOne | Self::CreateForMany)
+    }
+}
+
+/// A page of the caller's keys, by its arguments.
+pub fn page(arguments: &str) -> String {
+    format!(
+        "{{ apiKeys({arguments}) {{ edges {{ cursor node {{ id name hint scopes createdAt }} }} \
+        pageInfo {{ hasNextPage endCursor }} }} }}"
+    )
 }
 
 /// The keys of those who ask, made by the command line.
 pub struct Callers {
-    introspect: String,
-    act_as: String,
+    pub introspect: String,
+    pub act_as: String,
 }
 
 impl Callers {
@@ -111,30 +130,20 @@ impl Requests {
     /// Sends one request and looks at the whole answer, which wrk does not. Each `turn` is another one's.
     pub async fn check(&self, client: &reqwest::Client, base: &str, turn: usize) -> Result<()> {
         let request = &self.probes[turn % self.probes.len()];
-        let url = format!("{base}{}", request.path);
-        let mut sent = if request.body.is_empty() {
-            client.get(url)
-        } else {
-            client.post(url).body(request.body.clone())
-        };
-        for (name, value) in &request.headers {
-            sent = sent.header(*name, value);
-        }
-        let response = sent.send().await?;
-        let status = response.status();
-        let named_owner = response.headers().get("apikeys-owner").cloned();
-        let body = response.text().await?;
-        let is_right = status == 200
+        let answer = request.send(client, base).await?;
+        let is_right = answer.status == 200
             && match self.what {
-                What::Auth => named_owner.is_some_and(|owner| owner == request.owner.as_str()),
-                _ => is_right(self.what, &request.owner, &body),
+                What::Auth => answer.owner.as_ref() == Some(&request.owner),
+                _ => is_right(self.what, &request.owner, &answer.body),
             };
         if is_right {
             Ok(())
         } else {
             Err(format!(
-                "{}: this is not the right answer: {status} {body}",
-                self.what.name()
+                "{}: this is not the right answer: {} {}",
+                self.what.name(),
+                answer.status,
+                answer.body
             )
             .into())
         }
@@ -153,34 +162,10 @@ fn is_right(what: What, owner: &str, body: &str) -> bool {
             let edges = page["edges"].as_array().map_or(0, Vec::len);
             edges == 20 && page["pageInfo"]["hasNextPage"] == true && json.get("errors").is_none()
         }
-        What::CreateApiKey => {
+        What::CreateForOne | What::CreateForMany => {
             let created = &json["data"]["createApiKey"];
             created["secret"].is_string() && created["apiKey"]["id"].is_string()
         }
-    }
-}
-
-struct Request {
-    path: &'static str,
-    headers: Vec<(&'static str, String)>,
-    /// Without one it is a GET, with one a POST.
-    body: String,
-    /// Whose keys it is about.
-    owner: String,
-}
-
-impl Request {
-    /// The request as it is sent.
-    fn text(&self, host: &str) -> Result<String> {
-        let method = if self.body.is_empty() { "GET" } else { "POST" };
-        let mut text = format!("{method} {} HTTP/1.1\r\nHost: {host}\r\n", self.path);
-        for (name, value) in &self.headers {
-            write!(text, "{name}: {value}\r\n")?;
-        }
-        if !self.body.is_empty() {
-            write!(text, "Content-Length: {}\r\n", self.body.len())?;
-        }
-        Ok(format!("{text}\r\n{}", self.body))
     }
 }
 
@@ -190,48 +175,18 @@ fn all<'a>(
     seeded: &'a Seeded,
     callers: &'a Callers,
 ) -> Box<dyn Iterator<Item = Request> + 'a> {
-    let of_operator = |query| std::iter::once(graphql(query, LOCAL_TOKEN, "local", &[]));
+    let known = seeded.sample.iter();
+    // One key makes them all: nothing differs but the owners.
+    let create = |owner| Request::graphql(CREATE_API_KEY, &callers.act_as).acting_for(owner);
     match what {
-        What::Livez => Box::new(std::iter::once(Request {
-            path: "/livez",
-            headers: Vec::new(),
-            body: String::new(),
-            owner: String::new(),
-        })),
-        What::Auth => Box::new(seeded.sample.iter().map(|known| Request {
-            path: "/auth",
-            headers: vec![bearer(&known.secret)],
-            body: String::new(),
-            owner: known.owner.clone(),
-        })),
-        What::Introspect => Box::new(seeded.sample.iter().map(|known| Request {
-            path: "/introspect",
-            headers: vec![
-                bearer(&callers.introspect),
-                ("Content-Type", "application/x-www-form-urlencoded".into()),
-            ],
-            body: format!("token={}", known.secret),
-            owner: known.owner.clone(),
-        })),
-        What::Typename => Box::new(of_operator(TYPENAME)),
-        What::ApiKeys => Box::new(of_operator(API_KEYS)),
-        What::CreateApiKey => Box::new((0..seeded.owners).map(owner).map(|owner| {
-            let named = [("Apikeys-Owner", owner.clone())];
-            graphql(CREATE_API_KEY, &callers.act_as, &owner, &named)
-        })),
+        What::Livez => Box::new(once(Request::livez())),
+        What::Auth => Box::new(known.map(Request::auth)),
+        What::Introspect => {
+            Box::new(known.map(|known| Request::introspect(known, &callers.introspect)))
+        }
+        What::Typename => Box::new(once(Request::graphql(TYPENAME, LOCAL_TOKEN))),
+        What::ApiKeys => Box::new(once(Request::graphql(&page("first: 20"), LOCAL_TOKEN))),
+        What::CreateForOne => Box::new(once(create(ONE_OWNER.to_owned()))),
+        What::CreateForMany => Box::new((0..seeded.owners).map(owner).map(create)),
     }
-}
-
-fn graphql(query: &str, token: &str, owner: &str, more: &[(&'static str, String)]) -> Request {
-    let json = ("Content-Type", "application/json".to_owned());
-    Request {
-        path: "/graphql",
-        headers: [&[bearer(token), json], more].concat(),
-        body: json!({ "query": query }).to_string(),
-        owner: owner.to_owned(),
-    }
-}
-
-fn bearer(token: &str) -> (&'static str, String) {
-    ("Authorization", format!("Bearer {token}"))
 }

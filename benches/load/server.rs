@@ -15,6 +15,9 @@ use crate::database::Database;
 /// The local operator's token.
 pub const LOCAL_TOKEN: &str = "local-operator-of-the-benchmark-0123456789";
 
+/// One owner gets all the keys that are made in some runs.
+const MAX_KEYS_PER_OWNER: &str = "1000000000";
+
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running server. It is killed when dropped.
@@ -65,6 +68,7 @@ impl Server {
         let mut child = command
             .env("APIKEYS_LISTEN", "127.0.0.1:0")
             .env("APIKEYS_LOCAL_TOKEN", LOCAL_TOKEN)
+            .env("APIKEYS_MAX_KEYS_PER_OWNER", MAX_KEYS_PER_OWNER)
             .stdout(Stdio::piped())
             .stderr(log.try_clone()?)
             .spawn()?;

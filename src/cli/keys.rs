@@ -44,7 +44,7 @@ impl New {
 
 pub(super) async fn create(config: Config, new: New) -> Result<(), Failure> {
     let _log = log::start(&config);
-    let store = Store::open(&config.database_url).await?;
+    let store = Store::open(&config.database_url, config.database_connections).await?;
     let (service, clock) = service(config, store);
     let permission = permission(new.owner)?;
     let ends = |span| clock.now().saturating_add(span);
@@ -66,7 +66,7 @@ pub(super) async fn create(config: Config, new: New) -> Result<(), Failure> {
 pub(super) async fn revoke_all(config: Config, owner: &str) -> Result<(), Failure> {
     let owner = Owner::parse(owner)?;
     let _log = log::start(&config);
-    let store = Store::open_existing(&config.database_url).await?;
+    let store = Store::open_existing(&config.database_url, config.database_connections).await?;
     let (service, _) = service(config, store);
     let count = service.delete_all(&permission(owner)?).await?;
     print(&match count {

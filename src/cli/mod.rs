@@ -100,7 +100,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve => serve::serve(config).await,
         Command::Migrate => {
             let _log = log::start(&config);
-            Store::open(&config.database_url).await?;
+            Store::open(&config.database_url, config.database_connections).await?;
             tracing::info!("the database is up to date");
             Ok(())
         }
@@ -145,7 +145,9 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Unusable(problem) => ConfigError::new("DATABASE_URL", problem).into(),
-            OpenError::Unreachable(_) | OpenError::Migration(_) => Self::Failed(error.to_string()),
+            OpenError::Unreachable(_) | OpenError::Outdated | OpenError::Migration(_) => {
+                Self::Failed(error.to_string())
+            }
         }
     }
 }

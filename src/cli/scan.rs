@@ -109,7 +109,7 @@ async fn live_keys(
     config: &Config,
     places: &[Place],
 ) -> Result<Vec<(Digest, Arc<LiveKey>)>, Failure> {
-    let store = Store::open_existing(&config.database_url).await?;
+    let store = Store::open_existing(&config.database_url, config.database_connections).await?;
     let now = Clock::system().now();
     let mut digests: Vec<Digest> = places.iter().map(|place| place.found.digest).collect();
     digests.sort_unstable();

@@ -20,7 +20,7 @@ use crate::store::Store;
 pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     let log = log::start(&config);
     let people = people(config.oidc, config.local_token)?;
-    let store = Store::open(&config.database_url).await?;
+    let store = Store::open(&config.database_url, config.database_connections).await?;
     let clock = Arc::new(Clock::system());
     let last_used = Arc::new(LastUsed::new(store.clone()));
     let retention = Arc::new(Retention::new(

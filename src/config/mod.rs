@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use crate::auth::{IssuerUrl, LocalToken, OidcSettings};
+use crate::bounds;
 use crate::key::lifetime;
 use crate::key::secret::Prefix;
 use crate::key::service::Limits;
@@ -25,6 +26,8 @@ pub use settings::Settings;
 pub struct Config {
     /// Where the keys are kept.
     pub database_url: DatabaseUrl,
+    /// The most connections to PostgreSQL.
+    pub database_connections: usize,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where browsers reach the server; `None` for `http://` and the address that it got.
@@ -109,6 +112,13 @@ impl TryFrom<Settings> for Config {
             ConfigError::new("APIKEYS_KEY_PREFIX", right)
         })?;
         let max_keys_per_owner = count("APIKEYS_MAX_KEYS_PER_OWNER", &settings.max_keys_per_owner)?;
+        let database_connections = settings.database_connections.parse().ok();
+        let database_connections = database_connections
+            .filter(|count| (2..=bounds::MOST_CONNECTIONS).contains(count))
+            .ok_or_else(|| {
+                let right = format!("must be a number from 2 to {}", bounds::MOST_CONNECTIONS);
+                ConfigError::new("APIKEYS_DATABASE_CONNECTIONS", right)
+            })?;
         let max_events_per_owner = count(
             "APIKEYS_MAX_EVENTS_PER_OWNER",
             &settings.max_events_per_owner,
@@ -157,6 +167,7 @@ impl TryFrom<Settings> for Config {
         })?;
         Ok(Self {
             database_url,
+            database_connections,
             listen,
             public_url,
             local_token,

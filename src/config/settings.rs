@@ -124,6 +124,16 @@ pub struct Settings {
     #[arg(global = true, hide_env_values = true)]
     pub(super) max_keys_per_owner: String,
 
+    /// The most connections to PostgreSQL, from 2 on; checks have some of them to themselves.
+    #[arg(
+        long,
+        env = "APIKEYS_DATABASE_CONNECTIONS",
+        value_name = "COUNT",
+        default_value = "16"
+    )]
+    #[arg(global = true, hide_env_values = true)]
+    pub(super) database_connections: String,
+
     /// The longest time until a key's end, such as `365d`. With it, every key must end. [default: none]
     #[arg(
         long,

@@ -1,8 +1,11 @@
 //! What can go wrong with a database, told apart by who can do something about it.
 
+use std::time::Duration;
+
 use diesel::result::DatabaseErrorKind;
 use diesel_async::pooled_connection::deadpool::PoolError;
 
+use crate::bounds;
 use crate::key::error::chain;
 
 /// The technical cause of an error: for the log, never for the client.
@@ -14,6 +17,9 @@ pub enum Error {
     /// The database cannot be reached, is shutting down, is full, is locked, or took too long.
     #[error("the database is not available")]
     Unavailable(#[source] Cause),
+    /// The connection broke, or the database did not answer on it. What only reads may be asked again.
+    #[error("the connection to the database was lost")]
+    Lost(#[source] Cause),
     /// The transaction took back what it had done, as it was written to.
     #[error("the transaction was rolled back")]
     RolledBack,
@@ -26,6 +32,19 @@ pub enum Error {
     /// What the database holds or was asked makes no sense: a fault of ours.
     #[error("the database gave an unexpected answer")]
     Unexpected(#[source] Cause),
+}
+
+impl Error {
+    /// What it means after so long a wait of at most `most`: what is not available before the database's own limit is over is a
+    /// connection that broke, and what has not answered beyond it is one that will not.
+    pub(super) fn after(self, waited: Duration, most: Duration) -> Self {
+        match self {
+            Self::Unavailable(cause) if waited < bounds::STATEMENT || waited >= most => {
+                Self::Lost(cause)
+            }
+            other => other,
+        }
+    }
 }
 
 /// Ends a transaction whose credential does not work any more. Diesel carries it through.
@@ -80,6 +99,11 @@ pub enum OpenError {
     /// The database cannot be reached now.
     #[error("{0}")]
     Unreachable(String),
+    /// The tables are those of an older version, and were not to be changed.
+    #[error(
+        "the database's tables are those of an older version; run `apikeys migrate` first, as a role that may change them"
+    )]
+    Outdated,
     /// The tables could not be brought up to date.
     #[error("the migrations failed: {0}")]
     Migration(String),
@@ -88,7 +112,7 @@ pub enum OpenError {
 impl From<Error> for OpenError {
     fn from(error: Error) -> Self {
         match &error {
-            Error::Unavailable(_) => Self::Unreachable(chain(&error)),
+            Error::Unavailable(_) | Error::Lost(_) => Self::Unreachable(chain(&error)),
             _ => Self::Migration(chain(&error)),
         }
     }

@@ -39,7 +39,7 @@ pub struct Store {
 
 enum Backend {
     Sqlite(sqlite::Database),
-    Postgres(postgres::Pools),
+    Postgres(Arc<postgres::Pools>),
 }
 
 /// Runs the same Diesel code on whichever backend is open.
@@ -56,38 +56,41 @@ enum Backend {
 /// connection to PostgreSQL that did not answer in time, or on which the server said that it is not available, is closed.
 macro_rules! on_both {
     ($store:expr, check |$conn:ident| $body:expr) => {
-        $crate::store::on_both!(@run $store, checks, $crate::bounds::LOOKUP,
+        $crate::store::on_both!(@run $store, checks, $crate::bounds::LOOKUP, $crate::bounds::ANSWER,
             sqlite: |database| {
                 use $crate::store::sqlite::RunQueryDsl as _;
                 database.checkers.run(async move |$conn: &mut ::diesel::SqliteConnection| Ok($body)).await
             },
-            postgres: |connection| {
+            postgres: |pools, connection| {
                 use ::diesel_async::RunQueryDsl as _;
-                let shared = &*connection;
-                let $conn = &mut &*shared;
-                let work = async { ::diesel::QueryResult::Ok($body) };
-                // Asked first, in the same go: one that becomes the primary in between still counts as a standby.
-                let is_standby = $crate::store::postgres::is_standby(shared);
-                match ::futures_util::future::try_join(is_standby, work).await? {
-                    (true, _) => Err($crate::store::Error::Unavailable($crate::store::STANDBY.into())),
-                    (false, found) => Ok(found),
-                }
+                let ask = async |connection: &mut ::diesel_async::AsyncPgConnection| {
+                    let shared = &*connection;
+                    let $conn = &mut &*shared;
+                    let work = async { ::diesel::QueryResult::Ok($body) };
+                    // Asked first, in the same go: one that becomes the primary in between still counts as a standby.
+                    let is_standby = $crate::store::postgres::is_standby(shared);
+                    match ::futures_util::future::try_join(is_standby, work).await? {
+                        (true, _) => Err($crate::store::Error::Unavailable($crate::store::STANDBY.into())),
+                        (false, found) => Ok(found),
+                    }
+                };
+                pools.statement(connection, ask).await
             })
     };
     ($store:expr, read |$conn:ident| $body:expr) => {
-        $crate::store::on_both!(@run $store, rest, $crate::bounds::WORK,
+        $crate::store::on_both!(@run $store, rest, $crate::bounds::WORK, $crate::bounds::PATIENCE,
             sqlite: |database| {
                 use $crate::store::sqlite::RunQueryDsl as _;
                 database.readers.run(async move |$conn: &mut ::diesel::SqliteConnection| Ok($body)).await
             },
-            postgres: |connection| {
+            postgres: |pools, connection| {
                 use ::diesel_async::RunQueryDsl as _;
-                let $conn = &mut *connection;
-                Ok($body)
+                let work = async |$conn: &mut ::diesel_async::AsyncPgConnection| Ok($body);
+                pools.statement(connection, work).await
             })
     };
     ($store:expr, write |$conn:ident| $body:expr) => {
-        $crate::store::on_both!(@run $store, rest, $crate::bounds::WORK,
+        $crate::store::on_both!(@run $store, rest, $crate::bounds::WORK, $crate::bounds::PATIENCE,
             sqlite: |database| {
                 #[allow(unused_imports, reason = "not every block asks a query itself")]
                 use $crate::store::sqlite::RunQueryDsl as _;
@@ -96,14 +99,15 @@ macro_rules! on_both {
                     Ok($crate::store::sqlite::immediate_transaction(connection, work).await?)
                 }).await
             },
-            postgres: |connection| {
+            postgres: |pools, connection| {
                 #[allow(unused_imports, reason = "not every block asks a query itself")]
                 use ::diesel_async::RunQueryDsl as _;
                 let work = async |$conn: &mut ::diesel_async::AsyncPgConnection| $body;
-                Ok(::diesel_async::AsyncConnection::transaction(connection, work).await?)
+                Ok(pools.transaction(connection, work).await?)
             })
     };
-    (@run $store:expr, $pool:ident, $limit:expr, sqlite: |$database:ident| $sqlite:expr, postgres: |$connection:ident| $postgres:expr) => {
+    (@run $store:expr, $pool:ident, $limit:expr, $answer:expr,
+        sqlite: |$database:ident| $sqlite:expr, postgres: |$pools:ident, $connection:ident| $postgres:expr) => {
         async {
             match &*$store.backend {
                 $crate::store::Backend::Sqlite($database) => {
@@ -111,22 +115,27 @@ macro_rules! on_both {
                     $crate::store::in_time($limit, async move { $sqlite }).await?
                 }
                 $crate::store::Backend::Postgres(pools) => {
-                    let pool = pools.$pool.clone();
+                    let $pools = pools.clone();
                     let (mut answer, answered) = ::tokio::sync::oneshot::channel();
                     ::tokio::spawn(async move {
                         let pooled = ::tokio::select! {
                             () = answer.closed() => return,
-                            pooled = $crate::store::postgres::connection(&pool) => pooled,
+                            pooled = $crate::store::postgres::connection(&$pools.$pool) => pooled,
                         };
                         let work = async {
                             let mut pooled = pooled?;
+                            let begun = ::std::time::Instant::now();
                             let work = async {
                                 let $connection = &mut *pooled;
                                 $postgres
                             };
-                            let outcome = $crate::store::in_time($crate::bounds::STATEMENT, work).await;
+                            let outcome = $crate::store::in_time($answer, work).await;
                             let outcome = outcome.and_then(|outcome| outcome);
-                            if matches!(outcome, Err($crate::store::Error::Unavailable(_))) {
+                            let outcome = outcome.map_err(|error| error.after(begun.elapsed(), $answer));
+                            if matches!(outcome, Err($crate::store::Error::Lost(_))) {
+                                $pools.forget_idle();
+                            }
+                            if matches!(outcome, Err($crate::store::Error::Unavailable(_) | $crate::store::Error::Lost(_))) {
                                 drop(::diesel_async::pooled_connection::deadpool::Object::take(pooled));
                             }
                             outcome
@@ -142,31 +151,62 @@ macro_rules! on_both {
 }
 use on_both;
 
+/// What is done where the tables are those of an older version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tables {
+    /// They are brought up to date.
+    BroughtUpToDate,
+    /// The database is not opened.
+    AsTheyAre,
+}
+
 impl Store {
-    /// Opens the database and brings its tables up to date.
+    /// Opens the database and brings its tables up to date. `connections`: to PostgreSQL, at most, from two on.
     ///
     /// A SQLite file that does not exist is made, readable by its owner alone.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        let backend = match url {
-            DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path).await?),
-            DatabaseUrl::Postgres(url) => Backend::Postgres(postgres::open(url).await?),
-        };
-        let store = Self {
-            backend: Arc::new(backend),
-        };
+    pub async fn open(url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
+        let store = Self::with_tables(url, connections, Tables::BroughtUpToDate).await?;
         store.api_keys_fold_names().await?;
         Ok(store)
     }
 
-    /// The same, for a database that must be there already: an empty one in its place would say that there are no keys.
-    pub async fn open_existing(url: &DatabaseUrl) -> Result<Self, OpenError> {
+    /// Opens a database that is there, with the tables of this version. An empty one in its place would say that there are no keys,
+    /// and whoever looks for leaked keys need not be who may change tables.
+    pub async fn open_existing(url: &DatabaseUrl, connections: usize) -> Result<Self, OpenError> {
         match url {
             DatabaseUrl::Sqlite(path) if !path.exists() => Err(OpenError::Unusable(format!(
                 "names {}, where there is no database",
                 path.display()
             ))),
-            _ => Self::open(url).await,
+            _ => Self::with_tables(url, connections, Tables::AsTheyAre).await,
         }
+    }
+
+    async fn with_tables(
+        url: &DatabaseUrl,
+        connections: usize,
+        tables: Tables,
+    ) -> Result<Self, OpenError> {
+        let backend = match url {
+            DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path, tables).await?),
+            DatabaseUrl::Postgres(url) => {
+                Backend::Postgres(Arc::new(postgres::open(url, connections, tables).await?))
+            }
+        };
+        Ok(Self {
+            backend: Arc::new(backend),
+        })
+    }
+}
+
+/// Asks, and once more where the connection was lost: what only reads can be asked again.
+pub(crate) async fn again<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    match ask().await {
+        Err(Error::Lost(_)) => ask().await,
+        outcome => outcome,
     }
 }
 

@@ -1,33 +1,33 @@
-//! PostgreSQL: a pool of connections, and TLS as `sslmode` asks for it.
+//! PostgreSQL: a pool of connections, what each session has, and whether one that was idle can still be relied on.
 
 mod connect;
+mod migrations;
+mod pooler;
 mod tls;
+mod url;
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use diesel::sql_types::{BigInt, Bool};
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::deadpool::{Hook, HookError, Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
-use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
-use tokio_postgres::Config;
-use tokio_postgres::config::Host;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use diesel_async::{
+    AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+    TransactionManager,
+};
 
-use self::connect::connect;
+use self::connect::Connector;
 use super::error::{Error, OpenError};
-use super::{in_time, migrate};
+use super::{Tables, in_time};
 use crate::bounds;
-
-const NOT_A_URL: &str = "is not a PostgreSQL URL; it must be like postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE, \
-    with special characters in the password percent-encoded (@ as %40)";
 
 /// Said of a server that only repeats what another one does. It may be behind, so that it is asked nothing.
 pub const STANDBY: &str =
     "the database server is a standby, which may be behind and takes no changes";
 
-/// What each session has, whatever the database or the role says.
+/// What each session has, whatever the database or the role says, for as long as it lasts or, `LOCAL`, a transaction.
 ///
 /// The server ends what the client no longer waits for. A transaction that sees what others have committed since it began is
 /// what the limits count on; and what was acknowledged is on disk, or wherever else `synchronous_commit` says beyond that.
@@ -35,37 +35,33 @@ pub const STANDBY: &str =
 /// A prepared statement is planned once: its plan does not depend on the values, and planning for them each time took longer
 /// than the work. Such a plan overestimates the size of a page, so that JIT, parallel workers, and joins that read a whole table are
 /// off.
-fn session_settings() -> String {
+fn session_settings(set: &str, is_local: bool) -> String {
     format!(
-        "SET statement_timeout = {wait};
-        SET lock_timeout = {wait};
-        SET idle_in_transaction_session_timeout = '10s';
-        SET default_transaction_isolation = 'read committed';
-        SET default_transaction_read_only = off;
-        SET default_transaction_deferrable = off;
-        SELECT set_config('synchronous_commit', 'on', false)
+        "{set} statement_timeout = {wait};
+        {set} lock_timeout = {wait};
+        {set} idle_in_transaction_session_timeout = '10s';
+        SELECT set_config('synchronous_commit', 'on', {is_local})
         WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
-        DO $$ BEGIN IF current_setting('session_replication_role') = 'replica' THEN
-            RAISE EXCEPTION 'session_replication_role is replica, so that no trigger would run; it must be origin';
-        END IF; END $$;
-        SET plan_cache_mode = force_generic_plan;
-        SET jit = off;
-        SET max_parallel_workers_per_gather = 0;
-        SET enable_hashjoin = off;
-        SET enable_mergejoin = off",
+        {set} plan_cache_mode = force_generic_plan;
+        {set} jit = off;
+        {set} max_parallel_workers_per_gather = 0;
+        {set} enable_hashjoin = off;
+        {set} enable_mergejoin = off",
         wait = bounds::STATEMENT.as_millis()
     )
 }
 
-/// What a session that migrates has: it takes the time that it takes, and waits for locks as each migration says.
-const MIGRATION_SETTINGS: &str = "SET statement_timeout = 0;
-    SET lock_timeout = 0;
-    SET idle_in_transaction_session_timeout = 0;
-    SET default_transaction_isolation = 'read committed';
-    SET default_transaction_read_only = off";
+/// The same for the session's transactions, which a transaction cannot set for itself.
+const TRANSACTION_SETTINGS: &str = "SET default_transaction_isolation = 'read committed';
+    SET default_transaction_read_only = off;
+    SET default_transaction_deferrable = off";
 
-/// Serialises the migrations of replicas that start together. The number is the ASCII of `apikeys`.
-const MIGRATION_LOCK: i64 = 0x61_70_69_6b_65_79_73;
+/// Refuses a session in which no trigger would run.
+const CHECK_TRIGGERS: &str = "DO $$ BEGIN
+    IF current_setting('session_replication_role') = 'replica' THEN
+        RAISE EXCEPTION 'session_replication_role is replica, so that no trigger would run; it must be origin';
+    END IF;
+END $$";
 
 /// The connections to one server.
 pub(super) struct Pools {
@@ -73,6 +69,61 @@ pub(super) struct Pools {
     pub(super) checks: Pool<AsyncPgConnection>,
     /// For everything else.
     pub(super) rest: Pool<AsyncPgConnection>,
+    /// How a transaction begins.
+    begin: Arc<str>,
+    /// Whether a pooler may hand each transaction to another connection, so that there is nothing outside of one.
+    by_transaction: bool,
+    trust: Arc<Trust>,
+}
+
+/// Since when connections must have been used to be relied on: one that proved dead says the same of all that were idle, because
+/// what forgot it (a NAT, a load balancer) forgot them too.
+#[derive(Default)]
+struct Trust(Mutex<Option<Instant>>);
+
+impl Trust {
+    fn lose(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn has(&self, idle: Duration) -> bool {
+        let lost = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.is_none_or(|lost| idle < lost.elapsed())
+    }
+}
+
+impl Pools {
+    /// What is idle is used no more: a connection proved dead.
+    pub(super) fn forget_idle(&self) {
+        self.trust.lose();
+    }
+
+    /// Runs what is no transaction of its own: as one where a pooler makes it necessary.
+    pub(super) async fn statement<T>(
+        &self,
+        connection: &mut AsyncPgConnection,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.by_transaction {
+            true => self.transaction(connection, work).await,
+            false => work(connection).await,
+        }
+    }
+
+    /// Runs a transaction, which ends as `work` does.
+    pub(super) async fn transaction<T, E: From<diesel::result::Error>>(
+        &self,
+        connection: &mut AsyncPgConnection,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        AnsiTransactionManager::begin_transaction_sql(connection, &self.begin).await?;
+        let outcome = work(connection).await;
+        match &outcome {
+            Ok(_) => AnsiTransactionManager::commit_transaction(connection).await?,
+            Err(_) => AnsiTransactionManager::rollback_transaction(connection).await?,
+        }
+        outcome
+    }
 }
 
 /// A connection of a pool, once one is free.
@@ -82,53 +133,40 @@ pub(super) async fn connection(
     Ok(in_time(bounds::CONNECTION, pool.get()).await??)
 }
 
-pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
-    let unusable = |problem: &str| OpenError::Unusable(problem.to_owned());
-    let (url, tls) = tls::from_url(url).map_err(OpenError::Unusable)?;
-    // The parser's own message is not passed on: where a password holds an @ or a ?, it repeats a part of it.
-    let mut config: Config = url.parse().map_err(|_| unusable(NOT_A_URL))?;
-    if has_stray_at_sign(&url) {
-        return Err(unusable(NOT_A_URL));
+/// Opens a database. A start needs two connections, which the pools then have.
+pub(super) async fn open(
+    url: &str,
+    connections: usize,
+    tables: Tables,
+) -> Result<Pools, OpenError> {
+    let connector = Connector::of_url(url)?;
+    let mut first = connector.open().await?;
+    let mut second = connector.open().await?;
+    if !connector.by_transaction {
+        pooler::refuse(&mut first, &mut second).await?;
     }
-    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-        return Err(unusable(
-            "names no host; it must be like postgres://USER@HOST/NAME",
-        ));
-    }
-    let asked = config.get_connect_timeout().copied();
-    config.connect_timeout(asked.unwrap_or(bounds::CONNECT).min(bounds::CONNECT));
-    if config.get_application_name().is_none() {
-        config.application_name("apikeys");
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(Duration::from_secs(10));
-    }
-    tls.warn_if_risky(&config);
-    let tls = tls.connector().map_err(OpenError::Unusable)?;
-
-    let unreachable = |error: &dyn std::fmt::Display| {
-        OpenError::Unreachable(format!(
-            "cannot reach PostgreSQL at {}: {error}",
-            hosts(&config)
-        ))
+    let by_transaction = connector.by_transaction;
+    let (first, second) = migrations::bring_up_to_date(first, second, tables).await?;
+    let begin = match by_transaction {
+        true => format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE; {}",
+            session_settings("SET LOCAL", true)
+        ),
+        false => "BEGIN".to_owned(),
     };
-    let connection = connect(&config, &tls, MIGRATION_SETTINGS).await;
-    let connection = connection.map_err(|error| unreachable(&error))?;
-    migrate_under_lock(connection).await?;
-    let pool = |size| pool(config.clone(), tls.clone(), size);
-    Ok(Pools {
-        checks: pool(bounds::CHECK_CONNECTIONS)?,
-        rest: pool(bounds::CONNECTIONS - bounds::CHECK_CONNECTIONS)?,
-    })
-}
-
-/// Whether an `@` stands where it must be percent-encoded: the parser ends the credentials at the first one.
-fn has_stray_at_sign(url: &str) -> bool {
-    let (before_options, options) = url.split_once('?').unwrap_or((url, ""));
-    match before_options.matches('@').count() {
-        0 => options.contains('@'),
-        count => count > 1,
-    }
+    let connector = Arc::new(connector);
+    let trust = Arc::new(Trust::default());
+    let for_checks = (connections * 3 / 16).clamp(1, bounds::CHECK_CONNECTIONS);
+    let pool = |size, known| pool(connector.clone(), trust.clone(), size, known);
+    let pools = Pools {
+        checks: pool(for_checks, first)?,
+        rest: pool(connections - for_checks, second)?,
+        begin: begin.into(),
+        by_transaction,
+        trust,
+    };
+    retire_idle([&pools.checks, &pools.rest]);
+    Ok(pools)
 }
 
 diesel::define_sql_function! {
@@ -142,50 +180,57 @@ pub(super) async fn is_standby(mut connection: &AsyncPgConnection) -> diesel::Qu
     question.get_result(&mut connection).await
 }
 
-async fn migrate_under_lock(mut connection: AsyncPgConnection) -> Result<(), OpenError> {
-    // The lock belongs to the session: it ends with the connection, however this function ends.
-    let is_free = diesel::dsl::sql::<Bool>("SELECT pg_try_advisory_lock(")
-        .bind::<BigInt, _>(MIGRATION_LOCK)
-        .sql(")")
-        .get_result::<bool>(&mut connection)
-        .await?;
-    if !is_free {
-        tracing::info!("another server is migrating the database; waiting for it");
-        diesel::sql_query("SELECT pg_advisory_lock($1)")
-            .bind::<BigInt, _>(MIGRATION_LOCK)
-            .execute(&mut connection)
-            .await?;
-    }
-    let mut harness = AsyncMigrationHarness::new(connection);
-    migrate::run(migrate::POSTGRES, &mut harness)
-}
-
+/// A pool that begins with a connection that is there already.
 fn pool(
-    config: Config,
-    tls: MakeRustlsConnect,
+    connector: Arc<Connector>,
+    trust: Arc<Trust>,
     size: usize,
+    known: AsyncPgConnection,
 ) -> Result<Pool<AsyncPgConnection>, OpenError> {
+    let known = Arc::new(Mutex::new(Some(known)));
     let mut manager = ManagerConfig::<AsyncPgConnection>::default();
     manager.recycling_method = RecyclingMethod::Fast;
     manager.custom_setup = Box::new(move |_url| {
-        let (config, tls) = (config.clone(), tls.clone());
-        Box::pin(async move { connect(&config, &tls, &session_settings()).await })
+        let connector = connector.clone();
+        let known = known.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Box::pin(async move { connector.session(known).await })
+    });
+    let check = Hook::async_fn(move |connection: &mut AsyncPgConnection, metrics| {
+        let (idle, trust) = (metrics.last_used(), trust.clone());
+        Box::pin(async move {
+            if !trust.has(idle) {
+                return Err(HookError::message("one of its age proved dead"));
+            }
+            if idle < bounds::TRUSTED {
+                return Ok(());
+            }
+            let ping = connection.batch_execute("");
+            match tokio::time::timeout(bounds::PING, ping).await {
+                Ok(Ok(())) => Ok(()),
+                _ => {
+                    trust.lose();
+                    Err(HookError::message("it does not answer"))
+                }
+            }
+        })
     });
     Pool::builder(AsyncDieselConnectionManager::new_with_config("", manager))
         .max_size(size)
+        .pre_recycle(check)
         .build()
         .map_err(|error| OpenError::Unreachable(error.to_string()))
 }
 
-/// Where the server is, for a message; never the user nor the password.
-fn hosts(config: &Config) -> String {
-    let hosts = config.get_hosts().iter().enumerate().map(|(i, host)| {
-        let port = config.get_ports().get(i).or(config.get_ports().first());
-        let host = match host {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(path) => path.display().to_string(),
-        };
-        format!("{host}:{}", port.copied().unwrap_or(5432))
+/// Closes connections that nobody has used for a while, for as long as the pools are there.
+fn retire_idle(pools: [&Pool<AsyncPgConnection>; 2]) {
+    let pools = pools.map(Pool::weak);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(bounds::RETIRED / 4).await;
+            for pool in &pools {
+                let Some(pool) = pool.upgrade() else { return };
+                pool.retain(|_, metrics| metrics.last_used() < bounds::RETIRED);
+            }
+        }
     });
-    hosts.collect::<Vec<_>>().join(",")
 }

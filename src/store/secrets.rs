@@ -16,7 +16,7 @@ use super::now::Now;
 use super::schema::api_key_secrets;
 use super::sqlite;
 use super::types::{DbInstant, DbUuid, SqlInstant};
-use super::{Store, on_both};
+use super::{Store, again, in_time, on_both};
 use crate::bounds;
 use crate::key::api_key::LiveKey;
 use crate::key::model::{Name, Owner};
@@ -79,6 +79,15 @@ impl Store {
         digests: Vec<Digest>,
         now: Timestamp,
     ) -> Result<Vec<(Digest, Arc<LiveKey>)>, Error> {
+        let find = || self.secrets_find_live_once(&digests, now);
+        in_time(bounds::LOOKUP, again(find)).await?
+    }
+
+    async fn secrets_find_live_once(
+        &self,
+        digests: &[Digest],
+        now: Timestamp,
+    ) -> Result<Vec<(Digest, Arc<LiveKey>)>, Error> {
         let digests = digests.iter().map(|digest| digest.as_bytes().to_vec());
         let presented = AnyOf::digests(digests.collect());
         on_both!(
@@ -107,7 +116,7 @@ impl Store {
             digests.push(digest.as_bytes().to_vec());
             instants.push(DbInstant(*at));
         }
-        on_both!(@run self, rest, bounds::WORK,
+        on_both!(@run self, rest, bounds::WORK, bounds::PATIENCE,
             sqlite: |database| {
                 use sqlite::RunQueryDsl as _;
                 let uses = as_json(&digests, &instants);
@@ -118,13 +127,16 @@ impl Store {
                 })
                 .await
             },
-            postgres: |connection| {
+            postgres: |pools, connection| {
                 use diesel_async::RunQueryDsl as _;
                 let statement = diesel::sql_query(POSTGRES_SET_LAST_USED)
                     .bind::<Array<Binary>, _>(digests)
                     .bind::<Array<SqlInstant>, _>(instants);
-                statement.execute(connection).await?;
-                Ok(())
+                let set = async |connection: &mut diesel_async::AsyncPgConnection| {
+                    statement.execute(connection).await?;
+                    Ok(())
+                };
+                pools.statement(connection, set).await
             }
         )
         .await

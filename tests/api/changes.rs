@@ -155,3 +155,33 @@ pub async fn a_paused_key_is_refused_from_the_answer_on(test: Test) {
     stop.store(true, std::sync::atomic::Ordering::SeqCst);
     others.join_all().await;
 }
+
+pub async fn what_is_not_found_is_left_as_it_was(test: Test) {
+    let server = test.server().await;
+    let client = server.client();
+    let (id, secret) = client.create("whole").await;
+    // As a person may leave a key, and as no server does.
+    test.database.execute("DELETE FROM api_key_secrets").await;
+    let as_it_was = "api_keys WHERE name = 'whole' AND expires_at IS NULL AND disabled_at IS NULL";
+    let rotate = "mutation($input: RotateApiKeyInput!) { rotateApiKey(input: $input) { secret } }";
+    let end = "2096-10-02T07:06:40Z";
+    for input in [
+        json!({"id": id, "name": "changed"}),
+        json!({"id": id, "expiresAt": end}),
+        json!({"id": id, "disabled": true}),
+        json!({"id": id, "name": "changed", "expiresAt": end, "disabled": true}),
+    ] {
+        let answer = update(&client, input.clone()).await;
+        assert_eq!(answer.code(), "NOT_FOUND", "{input}: {}", answer.body);
+        assert_eq!(test.database.count(as_it_was).await, 1, "{input}");
+    }
+    for input in [json!({"id": id}), json!({"id": id, "overlapSeconds": 60})] {
+        let answer = client.graphql(rotate, json!({"input": input})).await;
+        assert_eq!(answer.code(), "NOT_FOUND", "{input}: {}", answer.body);
+        assert_eq!(test.database.count("api_key_secrets").await, 0, "{input}");
+    }
+    assert_eq!(test.database.count(as_it_was).await, 1);
+    // That of the creation.
+    assert_eq!(test.database.count("api_key_events").await, 1);
+    assert_eq!(status(&server, &secret).await, 401);
+}

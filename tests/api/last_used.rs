@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use apikeys::key::secret::{Prefix, Secret};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::forward_auth::{ask, status};
-use crate::harness::{Answer, Client, Kind, Test, cluster_log, eventually};
+use crate::harness::{Answer, Client, Kind, Test, cluster_log, eventually, hex};
 
 async fn last_used_at(client: &Client, id: &str) -> Option<String> {
     let query = format!("{{ apiKey(id: \"{id}\") {{ lastUsedAt }} }}");
@@ -142,4 +146,117 @@ pub async fn a_thousand_checks_are_a_few_writes(test: Test) {
         "{writes} writes in {:?}",
         started.elapsed()
     );
+}
+
+/// Makes so many keys as straight as can be; their secrets.
+async fn fill(test: &Test, count: usize) -> Vec<String> {
+    let migrated = test.run(&["migrate"], &[]).await;
+    assert_eq!(migrated.code, Some(0), "{}", migrated.stderr);
+    let kind = test.database.kind();
+    let mut transaction = test.database.begin().await;
+    let values = "'owner', 'used once', 'used once'";
+    let keys = match kind {
+        Kind::Sqlite => format!(
+            "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {count})
+            INSERT INTO api_keys (id, owner, name, name_folded, created_at, created_by)
+            SELECT unhex(printf('01890a5dac96774bbcce%012x', n)), {values}, 0, 'test' FROM numbers"
+        ),
+        // What the triggers would do for each row, the statements below do themselves.
+        Kind::Postgres => format!(
+            "SET LOCAL session_replication_role = replica;
+            INSERT INTO api_keys (id, owner, name, name_folded, created_at, created_by)
+            SELECT ('01890a5d-ac96-774b-bcce-' || lpad(to_hex(n), 12, '0'))::uuid, {values}, now(), 'test'
+            FROM generate_series(0, {count} - 1) AS n"
+        ),
+    };
+    transaction.execute(&keys).await;
+    let prefix = Prefix::parse("ak").unwrap();
+    let mut secrets = Vec::with_capacity(count);
+    while secrets.len() < count {
+        let mut rows = Vec::new();
+        for n in secrets.len()..count.min(secrets.len() + 5_000) {
+            let secret = Secret::generate(&prefix).unwrap();
+            let (digest, hint) = (hex(secret.digest().as_bytes()), secret.hint());
+            let (digest, id, now) = match kind {
+                Kind::Sqlite => (
+                    format!("x'{digest}'"),
+                    format!("x'01890a5dac96774bbcce{n:012x}'"),
+                    "0",
+                ),
+                Kind::Postgres => (
+                    format!("'\\x{digest}'"),
+                    format!("'01890a5d-ac96-774b-bcce-{n:012x}'"),
+                    "now()",
+                ),
+            };
+            rows.push(format!(
+                "({digest}, {id}, '{hint}', {now}, 'owner', 'used once')"
+            ));
+            secrets.push(secret.expose_secret().to_owned());
+        }
+        let columns = "digest, api_key_id, hint, created_at, key_owner, key_name";
+        let rows = rows.join(", ");
+        transaction
+            .execute(&format!(
+                "INSERT INTO api_key_secrets ({columns}) VALUES {rows}"
+            ))
+            .await;
+    }
+    transaction.commit().await;
+    test.database.execute("ANALYZE").await;
+    secrets
+}
+
+/// Presents each secret once, on a connection that stays open.
+async fn present_each(address: String, secrets: Vec<String>) {
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    for secret in secrets {
+        let request = format!(
+            "GET /auth HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {secret}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut heard = Vec::with_capacity(1024);
+        // The answer has no body.
+        while !heard.ends_with(b"\r\n\r\n") {
+            let count = stream.read_buf(&mut heard).await.unwrap();
+            assert_ne!(count, 0, "closed instead of answered");
+        }
+        let is_good = heard.starts_with(b"HTTP/1.1 200 ");
+        assert!(is_good, "{}", String::from_utf8_lossy(&heard));
+    }
+}
+
+pub async fn each_of_120_000_keys_that_were_used_once_is_told_of(test: Test) {
+    const KEYS: usize = 120_000;
+    const CLIENTS: usize = 64;
+    const WITHIN: Duration = Duration::from_secs(15);
+    let secrets = fill(&test, KEYS).await;
+    assert_eq!(test.database.count("api_key_secrets").await, KEYS as i64);
+    // A line for each request would be most of the work.
+    let server = test.server_with(&[("RUST_LOG", "warn")]).await;
+    let address = server.base.strip_prefix("http://").unwrap();
+    let begun = jiff::Timestamp::now().as_second();
+    let mut clients = JoinSet::new();
+    for some in secrets.chunks(KEYS.div_ceil(CLIENTS)) {
+        clients.spawn(present_each(address.to_owned(), some.to_vec()));
+    }
+    clients.join_all().await;
+
+    let last = tokio::time::Instant::now();
+    // It stops at the first, so that asking often costs the server little.
+    let unknown = "(SELECT 1 FROM api_key_secrets WHERE last_used_at IS NULL LIMIT 1) AS found";
+    eventually("the end of the wait", async || {
+        let is_over = last.elapsed() > WITHIN;
+        (is_over || test.database.count(unknown).await == 0).then_some(())
+    })
+    .await;
+    let unknown = "api_key_secrets WHERE last_used_at IS NULL";
+    let unknown = test.database.count(unknown).await;
+    assert_eq!(unknown, 0, "after {:?}", last.elapsed());
+    let begun = match test.database.kind() {
+        Kind::Sqlite => format!("{begun}000000"),
+        Kind::Postgres => format!("to_timestamp({begun})"),
+    };
+    let too_early = format!("api_key_secrets WHERE last_used_at < {begun}");
+    assert_eq!(test.database.count(&too_early).await, 0);
 }

@@ -17,6 +17,9 @@ mod beside;
 mod callers;
 mod changes;
 mod cli;
+mod clocks;
+mod completion;
+mod connections;
 mod costs;
 mod database;
 mod documents;
@@ -35,6 +38,8 @@ mod life;
 mod limits;
 mod log_pipe;
 mod logs;
+mod migrations;
+mod names;
 mod nesting;
 mod oidc;
 mod outage;
@@ -42,9 +47,11 @@ mod overload;
 mod owners;
 mod pages;
 mod pinned;
+mod pooler;
 mod postgres;
 mod proxies;
 mod record;
+mod requests;
 mod revocation;
 mod rotation;
 mod running;
@@ -87,8 +94,13 @@ fn main() -> ExitCode {
         callers::pages_of_allowed_origins_may_call,
         changes::what_is_left_out_stays_and_null_clears,
         changes::a_paused_key_is_refused_from_the_answer_on,
+        changes::what_is_not_found_is_left_as_it_was,
         cli::create_key_prints_the_secret_alone,
         cli::migrate_runs_the_migrations_and_stops,
+        completion::each_selected_field_is_in_the_answer,
+        completion::what_may_not_be_null_takes_the_nearest_parent_that_may,
+        completion::what_was_done_is_told_though_other_fields_failed,
+        completion::arguments_within_a_payload_are_checked_before_anything_is_done,
         database::a_secret_is_kept_nowhere,
         database::a_restart_keeps_everything,
         database::sigkill_loses_nothing_that_was_acknowledged,
@@ -101,6 +113,7 @@ fn main() -> ExitCode {
         expiry::a_key_is_refused_from_its_second_on,
         expiry::an_end_that_cannot_be_is_refused,
         expiry::the_longest_life_is_kept,
+        expiry::the_last_second_of_the_year_9999_is_a_time,
         filters::each_filter_lets_pass_what_it_says,
         filters::every_order_meets_each_key_once,
         filters::names_of_before_are_found_too,
@@ -119,6 +132,7 @@ fn main() -> ExitCode {
         introspection::only_a_key_with_the_scope_may_ask,
         last_used::a_use_is_told_of_and_a_refusal_is_not,
         last_used::a_check_waits_for_no_write,
+        last_used::each_of_120_000_keys_that_were_used_once_is_told_of,
         leaks::every_key_of_an_owner_can_be_revoked,
         leaks::a_scan_finds_secrets_and_tells_which_are_live,
         life::a_key_is_created_listed_and_deleted,
@@ -129,6 +143,9 @@ fn main() -> ExitCode {
         limits::an_owner_has_so_many_keys_and_no_more,
         limits::several_are_deleted_together_or_not_at_all,
         logs::one_line_a_request_and_nothing_secret,
+        migrations::who_only_looks_does_not_migrate,
+        names::a_key_without_a_name_holds_up_no_start,
+        names::a_list_by_name_ends_whatever_a_person_wrote,
         oidc::the_claim_names_the_owner_and_sub_the_actor,
         outage::an_outage_is_called_one_and_ends,
         owners::two_owners_cannot_see_each_other,
@@ -188,6 +205,12 @@ fn main() -> ExitCode {
         http2::one_connection_serves_many_requests,
         costs::type_names_below_the_schema_are_bounded,
         logs::what_a_client_calls_an_operation_is_no_way_into_the_log,
+        requests::an_empty_name_of_an_operation_is_none,
+        requests::the_schema_has_no_type_that_nothing_refers_to,
+        requests::bodies_come_in_many_forms,
+        requests::a_number_that_is_not_whole_is_refused_in_words,
+        requests::persisted_queries_are_not_supported_and_said_to_be_so,
+        requests::a_preflight_allows_what_is_asked_for_but_credentials,
     );
     trials!(
         trials,
@@ -200,6 +223,26 @@ fn main() -> ExitCode {
         postgres::sslmode_means_what_libpq_says,
         postgres::a_server_that_does_not_answer_is_an_outage,
         postgres::a_server_that_accepts_and_says_nothing_is_reported_at_start,
+        postgres::certificates_as_the_manual_makes_them_work_or_are_explained,
+        postgres::a_database_of_another_encoding_is_refused,
+        postgres::an_option_that_is_not_known_is_named,
+        connections::connections_that_the_database_ends_fail_nothing,
+        connections::connections_that_fall_silent_fail_nothing,
+        connections::connections_that_fall_silent_under_load_fail_no_check,
+        connections::two_connections_are_enough,
+        connections::there_are_16_connections_where_nobody_says,
+        connections::a_number_of_connections_that_cannot_be_is_refused,
+        connections::a_connection_without_traffic_is_looked_at_after_30_seconds,
+        migrations::a_role_that_may_make_no_tables_serves,
+        migrations::the_wait_for_another_that_migrates_ends_and_names_it,
+        migrations::whoever_waits_for_another_that_migrates_goes_on_after_it,
+        migrations::a_migration_that_gets_no_lock_is_tried_again,
+        migrations::owners_are_compared_byte_by_byte,
+        pooler::a_pooler_of_transactions_is_refused_where_nobody_says_so,
+        pooler::two_servers_share_a_pooler_of_transactions,
+        pooler::a_pooler_of_sessions_needs_no_word,
+        clocks::a_key_ends_by_the_clock_of_the_database,
+        clocks::an_overlap_ends_by_the_clock_of_the_database,
         overload::checks_are_answered_while_everything_else_waits,
         overload::a_query_whose_client_is_gone_ends,
         overload::a_frozen_database_is_an_outage_within_five_seconds,

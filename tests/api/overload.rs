@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::forward_auth::{ask, status};
-use crate::harness::{Answer, Client, Kind, Server, Test, cluster_log, eventually};
-use crate::postgres::{Proxy, selects};
+use crate::harness::{Answer, Client, Kind, Server, Test, Wire, cluster_log, eventually};
+use crate::postgres::selects;
 
 /// What a check is promised to be answered in.
 const CHECK: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ fn questions(arguments: &str) -> String {
 }
 
 /// Many clients need many files, which this process may have to ask for.
-fn allow_many_files() {
+pub fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     let all = Rlimit {
         current: limit.maximum,
@@ -206,20 +206,20 @@ pub async fn a_query_whose_client_is_gone_ends(test: Test) {
         "pg_stat_activity WHERE datname = '{name}' AND application_name = 'apikeys' AND state <> 'idle'"
     );
     assert_eq!(test.database.count(&active).await, 0);
-    // Each costs two. What was on its way goes to its end, which may be as many as there are connections.
+    // What was on its way goes to its end, which may be as many as there are connections.
     assert!((1..QUESTIONS).contains(&asked), "{asked}");
     client.data(LIST, json!({})).await;
 }
 
 pub async fn a_frozen_database_is_an_outage_within_five_seconds(test: Test) {
     allow_many_files();
-    let mut proxy = Proxy::start(&test.database.url()).await;
-    let server = Server::start(test.folder(), &proxy.url, &[]).await;
+    let wire = Wire::start(&test.database.url()).await;
+    let server = Server::start(test.folder(), &wire.url, &[]).await;
     let (client, stranger) = (server.client(), server.stranger());
     let secret = test.key("acme", &[]).await;
     assert_eq!(status(&server, &secret).await, 200);
     let ready = || stranger.http.get(stranger.url("/readyz"));
-    proxy.stall(true);
+    wire.stall(true);
     for wave in 0..3 {
         let mut checks = JoinSet::new();
         for _ in 0..400 {
@@ -251,7 +251,7 @@ pub async fn a_frozen_database_is_an_outage_within_five_seconds(test: Test) {
     }
     assert_eq!(ready_now.unwrap().status, 503);
 
-    proxy.stall(false);
+    wire.stall(false);
     eventually("the end of the outage", async || {
         let is_ready = Answer::of(ready()).await.unwrap().status == 200;
         (is_ready && status(&server, &secret).await == 200).then_some(())

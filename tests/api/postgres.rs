@@ -1,10 +1,13 @@
-//! What can only be seen on PostgreSQL, which logs and counts what it is asked.
+//! What can only be seen on PostgreSQL, which logs and counts what it is asked, and whose URLs have options.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Server, Test, cluster_log, eventually, root_certificate};
+use crate::harness::{
+    CERTIFICATES, Database, Instance, Server, Test, Wire, cluster_log, eventually,
+    make_certificates, root_certificate, run,
+};
 use crate::pages::create_many;
 
 pub async fn a_page_costs_the_same_queries_whatever_its_size(test: Test) {
@@ -28,20 +31,20 @@ pub async fn a_page_costs_the_same_queries_whatever_its_size(test: Test) {
         selects(&name) - before
     };
     let items = "nodes { id name hint owner createdAt createdBy } edges { cursor node { hint } } pageInfo { hasNextPage hasPreviousPage }";
-    assert_eq!(queries_of("first: 1", items).await, 2);
-    assert_eq!(queries_of("first: 100", items).await, 2);
-    assert_eq!(queries_of("last: 100", items).await, 2);
+    assert_eq!(queries_of("first: 1", items).await, 1);
+    assert_eq!(queries_of("first: 100", items).await, 1);
+    assert_eq!(queries_of("last: 100", items).await, 1);
     assert_eq!(
         queries_of(&format!("first: 1, after: \"{middle}\""), items).await,
-        3
+        2
     );
     assert_eq!(
         queries_of(&format!("first: 100, after: \"{middle}\""), items).await,
-        3
+        2
     );
     assert_eq!(
         queries_of("first: 100", &format!("{items} totalCount")).await,
-        3,
+        2,
         "the count, where it is selected"
     );
 }
@@ -147,8 +150,7 @@ pub async fn sslmode_means_what_libpq_says(test: Test) {
         (&by_name, "sslmode=verify-ca".to_owned(), false, true),
     ] {
         let url = format!("{url}?application_name=tls%20test&{parameters}");
-        let done =
-            crate::harness::run(test.folder(), &["migrate"], &[("DATABASE_URL", &url)]).await;
+        let done = run(test.folder(), &["migrate"], &[("DATABASE_URL", &url)]).await;
         if !reaches {
             // Where the system itself trusts nobody, that is a mistake in the configuration.
             assert_ne!(done.code, Some(0), "{parameters}");
@@ -176,11 +178,11 @@ pub async fn sslmode_means_what_libpq_says(test: Test) {
 }
 
 pub async fn a_server_that_does_not_answer_is_an_outage(test: Test) {
-    let mut proxy = Proxy::start(&test.database.url()).await;
-    let server = Server::start(test.folder(), &proxy.url, &[]).await;
+    let wire = Wire::start(&test.database.url()).await;
+    let server = Server::start(test.folder(), &wire.url, &[]).await;
     let client = server.client();
     let (id, _) = client.create("before").await;
-    proxy.stall(true);
+    wire.stall(true);
     let query = format!("{{ apiKey(id: \"{id}\") {{ id }} }}");
     let (find, create) = tokio::join!(
         client.graphql(&query, json!({})),
@@ -188,7 +190,7 @@ pub async fn a_server_that_does_not_answer_is_an_outage(test: Test) {
     );
     assert_eq!(find.code(), "UNAVAILABLE", "{}", find.body);
     assert_eq!(create.unwrap().code(), "UNAVAILABLE");
-    proxy.stall(false);
+    wire.stall(false);
     eventually("the end of the outage", async || {
         let answer = client.graphql(&query, json!({})).await;
         (answer.body["data"]["apiKey"]["id"] == json!(id)).then_some(())
@@ -200,63 +202,119 @@ pub async fn a_server_that_accepts_and_says_nothing_is_reported_at_start(test: T
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     let url = format!("postgres://u@{address}/d");
-    let output = crate::harness::run(test.folder(), &[], &[("DATABASE_URL", &url)]).await;
+    let output = run(test.folder(), &[], &[("DATABASE_URL", &url)]).await;
     assert_eq!(output.code, Some(1));
     let named = format!("cannot reach PostgreSQL at {address}");
     assert!(output.stderr.contains(&named), "{}", output.stderr);
 }
 
-/// Stands between the server and PostgreSQL, and can hold back what passes.
-pub struct Proxy {
-    pub url: String,
-    stalled: tokio::sync::watch::Sender<bool>,
-}
+pub async fn certificates_as_the_manual_makes_them_work_or_are_explained(test: Test) {
+    let instance = Instance::new();
+    instance.init();
+    make_certificates(&instance);
+    let other_root = root_certificate().display().to_string();
+    for certificate in CERTIFICATES {
+        let name = certificate.name;
+        let file = format!("ssl_cert_file=../{name}.crt");
+        let key = format!("ssl_key_file=../{name}.key");
+        instance.start(&["ssl=on", &file, &key]);
+        let root = instance.folder().join(certificate.root);
+        let root = format!("&sslrootcert={}", root.display());
+        let by_name = instance.url("postgres").replace("127.0.0.1", "localhost");
+        let migrate = async |mode: &str, root: &str| {
+            let url = format!("{by_name}?sslmode={mode}{root}");
+            run(test.folder(), &["migrate"], &[("DATABASE_URL", &url)]).await
+        };
 
-impl Proxy {
-    pub async fn start(url: &str) -> Self {
-        let (before, rest) = url.split_once('@').unwrap();
-        let (address, database) = rest.split_once('/').unwrap();
-        let (stalled, is_stalled) = tokio::sync::watch::channel(false);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!(
-            "{before}@{}/{database}?sslmode=disable",
-            listener.local_addr().unwrap()
-        );
-        let address = address.to_owned();
-        tokio::spawn(async move {
-            while let Ok((inner, _)) = listener.accept().await {
-                let (address, is_stalled) = (address.clone(), is_stalled.clone());
-                tokio::spawn(async move {
-                    let outer = tokio::net::TcpStream::connect(address).await.unwrap();
-                    let ((read_in, write_in), (read_out, write_out)) =
-                        (inner.into_split(), outer.into_split());
-                    tokio::join!(
-                        pass(read_in, write_out, is_stalled.clone()),
-                        pass(read_out, write_in, is_stalled)
-                    );
-                });
+        // It is one that others take.
+        let url = format!("{by_name}?sslmode=verify-full{root}");
+        let mut psql = instance.command("psql");
+        psql.args(["--no-psqlrc", "--command", "SELECT 1", "--dbname", &url]);
+        // Where it looks for a certificate of the client's.
+        let taken = psql.env("HOME", instance.folder()).output().unwrap();
+        assert!(taken.status.success(), "{name}: {taken:?}");
+
+        for (mode, root) in [
+            ("require", ""),
+            ("verify-ca", &root),
+            ("verify-full", &root),
+        ] {
+            let done = migrate(mode, root).await;
+            if done.code == Some(0) {
+                continue;
             }
-        });
-        Self { url, stalled }
-    }
-
-    pub fn stall(&mut self, stalled: bool) {
-        self.stalled.send(stalled).unwrap();
+            let mut lines = done.stderr.lines();
+            let told = lines.find(|line| line.starts_with("apikeys: "));
+            let told = told.unwrap_or_else(|| panic!("{name} {mode}: {}", done.stderr));
+            for part in ["subjectAltName", "certificate"] {
+                assert!(told.contains(part), "{name} {mode}: {told}");
+            }
+            for raw in [
+                "CaUsedAsEndEntity",
+                "UnsupportedCertVersion",
+                "NotValidForName",
+                "OtherError",
+            ] {
+                assert!(!done.stderr.contains(raw), "{name} {mode}: {}", done.stderr);
+            }
+        }
+        // Whoever trusts somebody else is not connected.
+        for mode in ["verify-ca", "verify-full"] {
+            let refused = migrate(mode, &format!("&sslrootcert={other_root}")).await;
+            assert_ne!(refused.code, Some(0), "{name} {mode}");
+        }
+        instance.stop("fast");
     }
 }
 
-async fn pass(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
-    mut is_stalled: tokio::sync::watch::Receiver<bool>,
-) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut buffer = vec![0; 16 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if is_stalled.wait_for(|stalled| !stalled).await.is_err()
-            || to.write_all(&buffer[..count]).await.is_err()
-        {
-            return;
+pub async fn a_database_of_another_encoding_is_refused(test: Test) {
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let options = format!("ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'");
+        let database = Database::postgres(&options).await;
+        let url = database.url();
+        let variables = [
+            ("DATABASE_URL", url.as_str()),
+            ("APIKEYS_LISTEN", "127.0.0.1:0"),
+        ];
+        for arguments in [&["migrate"][..], &[]] {
+            let refused = run(test.folder(), arguments, &variables).await;
+            assert_eq!(refused.code, Some(2), "{encoding}: {}", refused.stderr);
+            let lines: Vec<&str> = refused.stderr.lines().collect();
+            assert_eq!(lines.len(), 1, "{encoding}: {lines:?}");
+            for part in ["DATABASE_URL", encoding, "UTF8"] {
+                assert!(lines[0].contains(part), "{encoding}: {lines:?}");
+            }
         }
+        assert_eq!(
+            database
+                .count("pg_tables WHERE schemaname = 'public'")
+                .await,
+            0
+        );
+    }
+}
+
+pub async fn an_option_that_is_not_known_is_named(test: Test) {
+    let password = "hunter2-hunter2-hunter2";
+    let with_password = |options: &str| format!("postgres://u:{password}@127.0.0.1:1/d?{options}");
+    for (url, named) in [
+        (with_password("foo=bar"), "foo"),
+        (with_password("sslmode=disable&foo=bar"), "foo"),
+        (with_password("sslmod=require"), "sslmod"),
+        // What looks like an option is a part of the password.
+        (format!("postgres://u:1234?{password}=x@127.0.0.1:1/d"), ""),
+        (
+            format!("postgres://u:1234?a=b&{password}@127.0.0.1:1/d"),
+            "",
+        ),
+    ] {
+        let refused = run(test.folder(), &["migrate"], &[("DATABASE_URL", &url)]).await;
+        assert_eq!(refused.code, Some(2), "{url}: {}", refused.stderr);
+        let lines: Vec<&str> = refused.stderr.lines().collect();
+        assert_eq!(lines.len(), 1, "{url}: {lines:?}");
+        for part in ["DATABASE_URL", named] {
+            assert!(lines[0].contains(part), "{url}: {lines:?}");
+        }
+        assert!(!lines[0].contains(password), "{url}: {lines:?}");
     }
 }

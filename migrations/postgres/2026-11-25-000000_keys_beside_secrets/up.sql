@@ -2,7 +2,7 @@
 -- whoever writes: this server, one of an older version, or a person. What was there before is the next migration's.
 
 -- In the order in which those who write lock them, and not for ever: whoever checks a key would wait behind this.
-SET LOCAL lock_timeout = '3s';
+SET LOCAL lock_timeout = '1s';
 LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE;
 
 ALTER TABLE api_key_secrets

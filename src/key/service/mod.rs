@@ -223,7 +223,9 @@ impl Service {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(cause) => Self::Unavailable(cause),
+            store::Error::Unavailable(cause) | store::Error::Lost(cause) => {
+                Self::Unavailable(cause)
+            }
             store::Error::Unexpected(cause) => Self::Internal(cause),
             store::Error::CredentialEnded => Self::Unauthenticated,
             store::Error::RolledBack | store::Error::NotFound => Self::Internal(Box::new(error)),

@@ -11,18 +11,19 @@ use crate::key::model::KeyId;
 use crate::key::page::{Page, PageRequest};
 
 use super::Service;
+use crate::store::again;
 
 impl Service {
     /// One key; `None` where the owner has no such key.
     pub async fn find(&self, permission: &ReadKeys, id: KeyId) -> Result<Option<ApiKey>, Error> {
         let (owner, now) = (permission.owner(), self.clock.now());
-        Ok(self.store.api_key_find(owner, id, now).await?)
+        Ok(again(|| self.store.api_key_find(owner, id, now)).await?)
     }
 
     /// The key that the caller presented; `None` where it was deleted meanwhile.
     pub async fn find_own(&self, permission: &ReadOwnKey) -> Result<Option<ApiKey>, Error> {
-        let (owner, id) = (permission.owner(), permission.id());
-        Ok(self.store.api_key_find(owner, id, self.clock.now()).await?)
+        let (owner, id, now) = (permission.owner(), permission.id(), self.clock.now());
+        Ok(again(|| self.store.api_key_find(owner, id, now)).await?)
     }
 
     /// A page of the keys that a filter lets pass, in order.
@@ -34,14 +35,14 @@ impl Service {
         request: &PageRequest,
     ) -> Result<Page<ApiKey>, Error> {
         let (owner, now) = (permission.owner(), self.clock.now());
-        let page = self.store.api_keys_page(owner, filter, order, request, now);
-        Ok(page.await?)
+        let page = || self.store.api_keys_page(owner, filter, order, request, now);
+        Ok(again(page).await?)
     }
 
     /// How many keys a filter lets pass.
     pub async fn count(&self, permission: &ReadKeys, filter: &Filter) -> Result<i64, Error> {
         let (owner, now) = (permission.owner(), self.clock.now());
-        Ok(self.store.api_keys_count(owner, filter, now).await?)
+        Ok(again(|| self.store.api_keys_count(owner, filter, now)).await?)
     }
 
     /// What happened to the owner's keys, or to one of them, newest first.
@@ -51,10 +52,8 @@ impl Service {
         of: Option<KeyId>,
         request: &PageRequest,
     ) -> Result<Page<ApiKeyEvent>, Error> {
-        let page = self
-            .store
-            .api_key_events_page(permission.owner(), of, request);
-        Ok(page.await?)
+        let owner = permission.owner();
+        Ok(again(|| self.store.api_key_events_page(owner, of, request)).await?)
     }
 
     /// How many events that are.
@@ -63,8 +62,8 @@ impl Service {
         permission: &ReadKeys,
         of: Option<KeyId>,
     ) -> Result<i64, Error> {
-        let count = self.store.api_key_events_count(permission.owner(), of);
-        Ok(count.await?)
+        let owner = permission.owner();
+        Ok(again(|| self.store.api_key_events_count(owner, of)).await?)
     }
 
     /// One event; `None` where the owner has no such event.
@@ -73,9 +72,7 @@ impl Service {
         permission: &ReadKeys,
         id: Uuid,
     ) -> Result<Option<ApiKeyEvent>, Error> {
-        Ok(self
-            .store
-            .api_key_event_find(permission.owner(), id)
-            .await?)
+        let owner = permission.owner();
+        Ok(again(|| self.store.api_key_event_find(owner, id)).await?)
     }
 }

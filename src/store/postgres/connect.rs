@@ -5,31 +5,89 @@
 
 use std::net::IpAddr;
 
+use diesel::connection::CacheSize;
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{STANDBY, is_standby};
+use super::url::Target;
+use super::{CHECK_TRIGGERS, STANDBY, TRANSACTION_SETTINGS, session_settings};
 use crate::bounds;
 use crate::key::error::chain;
+use crate::store::error::OpenError;
 
-/// A session with these settings on a server that takes changes.
-pub(super) async fn connect(
-    config: &Config,
-    tls: &MakeRustlsConnect,
-    settings: &str,
-) -> ConnectionResult<AsyncPgConnection> {
+/// Opens sessions on one server.
+pub(super) struct Connector {
+    config: Config,
+    tls: MakeRustlsConnect,
+    /// See [`Target::by_transaction`].
+    pub(super) by_transaction: bool,
+}
+
+impl Connector {
+    pub(super) fn of_url(url: &str) -> Result<Self, OpenError> {
+        let target = Target::parse(url).map_err(OpenError::Unusable)?;
+        Ok(Self {
+            tls: target.tls.connector().map_err(OpenError::Unusable)?,
+            config: target.config,
+            by_transaction: target.by_transaction,
+        })
+    }
+
+    /// A session for the start of a server.
+    pub(super) async fn open(&self) -> Result<AsyncPgConnection, OpenError> {
+        let connection = connect(&self.config, &self.tls).await;
+        let mut connection = connection.map_err(|error| {
+            let hosts = hosts(&self.config);
+            OpenError::Unreachable(format!("cannot reach PostgreSQL at {hosts}: {error}"))
+        })?;
+        if self.by_transaction {
+            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+        }
+        Ok(connection)
+    }
+
+    /// A session for a pool: the one that is there already, or else a new one.
+    pub(super) async fn session(
+        &self,
+        known: Option<AsyncPgConnection>,
+    ) -> ConnectionResult<AsyncPgConnection> {
+        let mut connection = match known {
+            Some(known) => known,
+            None => connect(&self.config, &self.tls).await?,
+        };
+        let settings = match self.by_transaction {
+            true => {
+                connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+                CHECK_TRIGGERS.to_owned()
+            }
+            false => {
+                let settings = session_settings("SET", false);
+                format!("{settings}; {TRANSACTION_SETTINGS}; {CHECK_TRIGGERS}")
+            }
+        };
+        let set = connection.batch_execute(&settings);
+        let set = tokio::time::timeout(bounds::CONNECT, set).await;
+        let bad = |error: &dyn std::error::Error| ConnectionError::BadConnection(chain(error));
+        set.map_err(|elapsed| bad(&elapsed))?
+            .map_err(|error| bad(&error))?;
+        Ok(connection)
+    }
+}
+
+/// A session on a server that takes changes.
+async fn connect(config: &Config, tls: &MakeRustlsConnect) -> ConnectionResult<AsyncPgConnection> {
     let mut waiting = addresses(config).await?.into_iter();
     let mut problems = Vec::new();
     let mut tried = FuturesUnordered::new();
     loop {
         let has_more = match waiting.next() {
             Some(address) => {
-                tried.push(connect_to(address, tls, settings));
+                tried.push(connect_to(address, tls));
                 true
             }
             None => false,
@@ -57,26 +115,35 @@ pub(super) async fn connect(
     Err(ConnectionError::BadConnection(problem))
 }
 
-async fn connect_to(
-    config: Config,
-    tls: &MakeRustlsConnect,
-    settings: &str,
-) -> Result<AsyncPgConnection, String> {
+async fn connect_to(config: Config, tls: &MakeRustlsConnect) -> Result<AsyncPgConnection, String> {
+    // As one message without parameters, which goes through any pooler.
+    let refuse_standby = format!(
+        "DO $$ BEGIN IF pg_is_in_recovery() THEN RAISE EXCEPTION '{STANDBY}'; END IF; END $$"
+    );
     let connect = async {
         let connected = config.connect(tls.clone()).await;
         let (client, connection) = connected.map_err(|error| chain(&error))?;
         let connection = AsyncPgConnection::try_from_client_and_connection(client, connection);
         let mut connection = connection.await.map_err(|error| chain(&error))?;
-        let set = connection.batch_execute(settings).await;
-        set.map_err(|error| chain(&error))?;
-        match is_standby(&connection).await {
-            Ok(false) => Ok(connection),
-            Ok(true) => Err(STANDBY.to_owned()),
-            Err(error) => Err(chain(&error)),
-        }
+        let is_primary = connection.batch_execute(&refuse_standby).await;
+        is_primary.map_err(|error| chain(&error))?;
+        Ok(connection)
     };
     let in_time = tokio::time::timeout(bounds::CONNECT, connect).await;
     in_time.unwrap_or_else(|_| Err("it accepts connections and does not answer in time".to_owned()))
+}
+
+/// Where the server is, for a message; never the user nor the password.
+fn hosts(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().enumerate().map(|(i, host)| {
+        let port = config.get_ports().get(i).or(config.get_ports().first());
+        let host = match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        };
+        format!("{host}:{}", port.copied().unwrap_or(5432))
+    });
+    hosts.collect::<Vec<_>>().join(",")
 }
 
 /// A configuration for each address of each host, in the order of the URL.

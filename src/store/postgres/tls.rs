@@ -33,44 +33,32 @@ enum Check {
     AuthorityAndHost,
 }
 
-/// Takes `sslrootcert` and the modes that `tokio-postgres` has no word for out of a URL, and leaves the rest as it is.
-pub(super) fn from_url(url: &str) -> Result<(String, Tls), String> {
-    let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let mut mode = None;
-    let mut root_cert = None;
-    let mut kept = Vec::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        // A + is a + in PostgreSQL's URLs, and not a blank.
-        let literal_plus = pair.replace('+', "%2B");
-        match url::form_urlencoded::parse(literal_plus.as_bytes()).next() {
-            Some((name, value)) if name == "sslmode" => mode = Some(value.into_owned()),
-            Some((name, value)) if name == "sslrootcert" => root_cert = Some(value.into_owned()),
-            _ => kept.push(pair),
-        }
-    }
-    // As in libpq, `require` checks the authority where one is given.
-    let (plain_mode, check) = match (mode.as_deref(), &root_cert) {
-        (None, None) => ("prefer", Check::Nothing),
-        (Some(mode @ ("disable" | "prefer" | "require")), None) => (mode, Check::Nothing),
-        (Some("require"), Some(_)) | (Some("verify-ca"), _) => ("require", Check::Authority),
-        (Some("verify-full"), _) => ("require", Check::AuthorityAndHost),
-        (None | Some("disable" | "prefer"), Some(_)) => {
-            return Err(
-                "has sslrootcert, and an sslmode that checks nothing; add sslmode=verify-full"
-                    .into(),
-            );
-        }
-        (Some(_), _) => {
-            return Err("has an unknown sslmode; it must be disable, prefer, require, verify-ca or verify-full".into());
-        }
-    };
-    let plain_mode = format!("sslmode={plain_mode}");
-    kept.push(&plain_mode);
-    let url = format!("{base}?{}", kept.join("&"));
-    Ok((url, Tls { check, root_cert }))
-}
-
 impl Tls {
+    /// What `sslmode` and `sslrootcert` mean, with the mode that `tokio-postgres` has for it.
+    pub(super) fn of(
+        mode: Option<&str>,
+        root_cert: Option<String>,
+    ) -> Result<(&'static str, Self), String> {
+        // As in libpq, `require` checks the authority where one is given.
+        let (plain_mode, check) = match (mode, &root_cert) {
+            (None | Some("prefer"), None) => ("prefer", Check::Nothing),
+            (Some("disable"), None) => ("disable", Check::Nothing),
+            (Some("require"), None) => ("require", Check::Nothing),
+            (Some("require"), Some(_)) | (Some("verify-ca"), _) => ("require", Check::Authority),
+            (Some("verify-full"), _) => ("require", Check::AuthorityAndHost),
+            (None | Some("disable" | "prefer"), Some(_)) => {
+                return Err(
+                    "has sslrootcert, and an sslmode that checks nothing; add sslmode=verify-full"
+                        .into(),
+                );
+            }
+            (Some(_), _) => {
+                return Err("has an unknown sslmode; it must be disable, prefer, require, verify-ca or verify-full".into());
+            }
+        };
+        Ok((plain_mode, Self { check, root_cert }))
+    }
+
     /// Says so when a password may travel to whoever answers.
     pub(super) fn warn_if_risky(&self, config: &Config) {
         let is_remote = config.get_hosts().iter().any(|host| match host {
@@ -92,28 +80,20 @@ impl Tls {
     /// The connector for `tokio-postgres`.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier: Arc<dyn ServerCertVerifier> = match self.check {
-            Check::Nothing => Arc::new(Lenient {
-                authority: None,
-                provider: provider.clone(),
-            }),
+        let authority = match self.check {
+            Check::Nothing => None,
             Check::Authority | Check::AuthorityAndHost => {
-                let builder = WebPkiServerVerifier::builder_with_provider(
-                    Arc::new(self.roots()?),
-                    provider.clone(),
-                );
-                let full = builder
-                    .build()
-                    .map_err(|error| format!("sslrootcert cannot be used: {error}"))?;
-                match self.check {
-                    Check::AuthorityAndHost => full,
-                    _ => Arc::new(Lenient {
-                        authority: Some(full),
-                        provider: provider.clone(),
-                    }),
-                }
+                let roots = Arc::new(self.roots()?);
+                let builder = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+                let authority = builder.build();
+                Some(authority.map_err(|error| format!("sslrootcert cannot be used: {error}"))?)
             }
         };
+        let verifier = Arc::new(Verifier {
+            authority,
+            checks_host: self.check == Check::AuthorityAndHost,
+            provider: provider.clone(),
+        });
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -149,14 +129,50 @@ impl Tls {
     }
 }
 
-/// Checks less than rustls would: the authority but not the host, or neither. Signatures are always checked.
+/// Checks what the mode says, which may be less than rustls would: the authority but not the host, or neither. Signatures are
+/// always checked.
 #[derive(Debug)]
-struct Lenient {
+struct Verifier {
     authority: Option<Arc<WebPkiServerVerifier>>,
+    checks_host: bool,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Lenient {
+/// What to make in place of a certificate that psql may take and rustls does not.
+const MAKE: &str = "make a certificate of X.509 version 3 that is issued by an authority (sslrootcert) and is none itself, with the \
+    host's name in it: openssl req -new -nodes -keyout server.key -out server.csr -subj /CN=HOST; \
+    openssl x509 -req -in server.csr -CA root.crt -CAkey root.key -CAcreateserial -out server.crt -days 365 \
+    -extfile <(echo subjectAltName=DNS:HOST)";
+
+/// Puts into words what is wrong with a server's certificate.
+fn in_words(error: rustls::Error) -> rustls::Error {
+    let rustls::Error::InvalidCertificate(problem) = &error else {
+        return error;
+    };
+    let what = match problem {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "is not for this host: its subjectAltName does not have the host's name, and its CN does not count"
+        }
+        CertificateError::UnknownIssuer => {
+            "was issued by none of the authorities that are trusted (sslrootcert)"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "is not valid yet"
+        }
+        CertificateError::Other(other) => match other.to_string() {
+            other if other.contains("CaUsedAsEndEntity") => {
+                "is that of an authority, such as one that signed itself"
+            }
+            other if other.contains("UnsupportedCertVersion") => "is of X.509 version 1",
+            _ => "cannot be checked",
+        },
+        _ => "cannot be checked",
+    };
+    rustls::Error::General(format!("the server's certificate {what}; {MAKE}"))
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -178,8 +194,8 @@ impl ServerCertVerifier for Lenient {
             // The name is the last thing that is checked: the chain was good.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            verdict => verdict,
+            )) if !self.checks_host => Ok(ServerCertVerified::assertion()),
+            verdict => verdict.map_err(in_words),
         }
     }
 
@@ -191,6 +207,7 @@ impl ServerCertVerifier for Lenient {
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+            .map_err(in_words)
     }
 
     fn verify_tls13_signature(
@@ -201,6 +218,7 @@ impl ServerCertVerifier for Lenient {
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+            .map_err(in_words)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -15,7 +15,7 @@ use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
 use url::Url;
 
 use super::error::{Error, OpenError};
-use super::migrate;
+use super::{Tables, migrate};
 use crate::bounds;
 
 pub(super) use run::{RunQueryDsl, immediate_transaction};
@@ -65,11 +65,11 @@ impl Database {
     }
 }
 
-pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
+pub(super) async fn open(path: &Path, tables: Tables) -> Result<Database, OpenError> {
     let path = std::path::absolute(path)
         .map_err(|error| OpenError::Unusable(format!("names no usable path: {error}")))?;
     let prepared = path.clone();
-    let file = tokio::task::spawn_blocking(move || prepare(&prepared))
+    let file = tokio::task::spawn_blocking(move || prepare(&prepared, tables))
         .await
         .map_err(|error| OpenError::Migration(error.to_string()))??;
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -92,8 +92,8 @@ fn file_number(path: &Path) -> std::io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Makes the file where there is none, and brings its tables up to date.
-fn prepare(path: &Path) -> Result<(u64, u64), OpenError> {
+/// Makes the file where there is none, and brings its tables up to date where they may be changed.
+fn prepare(path: &Path, tables: Tables) -> Result<(u64, u64), OpenError> {
     let cannot = |doing: &str, why: &dyn std::fmt::Display| {
         OpenError::Unusable(format!("cannot {doing} {}: {why}", path.display()))
     };
@@ -114,6 +114,13 @@ fn prepare(path: &Path) -> Result<(u64, u64), OpenError> {
         tracing::warn!(path = %path.display(), "there was no database; a new, empty one was made");
     } else if metadata.permissions().mode() & 0o077 != 0 {
         tracing::warn!(path = %path.display(), "other users of this machine may read the database; chmod 600 it");
+    }
+    if tables == Tables::AsTheyAre {
+        let is_outdated = migrate::is_pending(&mut connection)?;
+        return match is_outdated {
+            true => Err(OpenError::Outdated),
+            false => file_number(path).map_err(|error| cannot("open", &error)),
+        };
     }
     // Migrations of two processes that start together wait for each other here.
     connection.exclusive_transaction(|connection| migrate::run(migrate::SQLITE, connection))?;

@@ -52,6 +52,11 @@ pub fn url(database: &str) -> String {
     cluster().url(database)
 }
 
+/// Where it listens.
+pub fn address() -> String {
+    cluster().address()
+}
+
 /// One of PostgreSQL's own commands.
 pub fn command(name: &str) -> Command {
     cluster().command(name)
@@ -169,7 +174,11 @@ impl Instance {
 
     /// One of PostgreSQL's own commands.
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(self.binaries.join(name));
+        self.at_home(Command::new(self.binaries.join(name)))
+    }
+
+    /// A command in the server's folder, as the user whom the server runs as.
+    pub fn at_home(&self, mut command: Command) -> Command {
         command.current_dir(self.folder()).stdin(Stdio::null());
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
@@ -177,7 +186,8 @@ impl Instance {
         command
     }
 
-    fn folder(&self) -> &Path {
+    /// Where the server's log is, and the folder of its files.
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -252,7 +262,7 @@ fn find_binaries() -> PathBuf {
 }
 
 /// The user and group to run PostgreSQL as; `None` where we are not root.
-fn unprivileged_user() -> Option<(u32, u32)> {
+pub fn unprivileged_user() -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt;
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     if !is_root {

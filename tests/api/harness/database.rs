@@ -30,13 +30,48 @@ impl Database {
     pub async fn new(kind: Kind, folder: &Path) -> Self {
         match kind {
             Kind::Sqlite => Self::Sqlite(folder.join("apikeys.db")),
-            Kind::Postgres => {
-                static COUNT: AtomicUsize = AtomicUsize::new(0);
-                let name = format!("scenario_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-                admin(&format!("CREATE DATABASE {name}")).await;
-                Self::Postgres(name)
-            }
+            Kind::Postgres => Self::postgres("").await,
         }
+    }
+
+    /// An empty database of PostgreSQL, made with options such as `ENCODING 'LATIN1'`.
+    pub async fn postgres(options: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("scenario_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        admin(&format!("CREATE DATABASE {name} {options}")).await;
+        Self::Postgres(name)
+    }
+
+    /// Makes the tables of an older version in an empty database: the first so many migrations, which each are one transaction.
+    pub async fn migrate_to(&self, count: usize) {
+        let folder = match self {
+            Self::Sqlite(_) => "migrations/sqlite",
+            Self::Postgres(_) => "migrations/postgres",
+        };
+        let folders = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = folders
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let record =
+            "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL,
+            run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+        self.execute(record).await;
+        for name in &names[..count] {
+            let up = std::fs::read_to_string(format!("{folder}/{name}/up.sql")).unwrap();
+            let (version, _) = name.split_once('_').unwrap();
+            let version = version.replace('-', "");
+            let whole = format!(
+                "BEGIN; {up}; INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}'); COMMIT"
+            );
+            self.execute(&whole).await;
+        }
+    }
+
+    /// The migrations that were run, as a text.
+    pub async fn versions(&self) -> String {
+        let all = "SELECT CAST(count(*) AS text) || ' up to ' || max(version) AS t FROM __diesel_schema_migrations";
+        self.text(all).await
     }
 
     pub fn kind(&self) -> Kind {
@@ -140,14 +175,29 @@ impl Database {
         .await;
     }
 
+    /// Makes a role of PostgreSQL that may sign in, and has these attributes besides; its name, and the database's URL for it.
+    pub async fn role(&self, attributes: &str) -> (String, String) {
+        let role = format!("{}_role", self.name());
+        self.execute(&format!("CREATE ROLE {role} LOGIN {attributes}"))
+            .await;
+        let url = self.url().replacen("postgres@", &format!("{role}@"), 1);
+        (role, url)
+    }
+
+    /// Ends every connection to a PostgreSQL database.
+    pub async fn end_connections(&self) {
+        admin(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+            self.name()
+        ))
+        .await;
+    }
+
     /// Ends every connection to a PostgreSQL database, and lets nobody in.
     pub async fn forbid_connections(&self) {
         let name = self.name();
         admin(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
-        admin(&format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        ))
-        .await;
+        self.end_connections().await;
     }
 
     /// Ends what [`Self::forbid_connections`] began.

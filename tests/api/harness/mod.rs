@@ -1,29 +1,35 @@
 //! What scenarios are made of: a fresh database, servers on it, and clients.
 
+mod certificates;
 mod client;
 mod cluster;
 mod database;
 mod front;
 mod issuer;
+mod pooler;
 mod program;
 mod raw;
 mod replication;
 mod server;
+mod wire;
 
 use std::path::Path;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+pub use certificates::{CERTIFICATES, make_certificates};
 pub use client::{Answer, Client, created, text};
-pub use cluster::{log as cluster_log, root_certificate, stop as stop_cluster};
+pub use cluster::{Instance, log as cluster_log, root_certificate, stop as stop_cluster};
 pub use database::Database;
 pub use front::{Proxy, Scene};
 pub use issuer::{AUDIENCE, Issuer, SigningKey, now};
+pub use pooler::Pooler;
 pub use program::{Program, command, free_port};
 pub use raw::{Backend, Message, send};
 pub use replication::Pair;
 pub use server::{Launch, Server, run};
+pub use wire::Wire;
 
 /// Which database a scenario runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -80,6 +80,12 @@ impl Program {
         .await;
     }
 
+    /// Ends it without asking.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+    }
+
     fn check_it_runs(&mut self) {
         let ended = self.child.try_wait().unwrap();
         assert!(ended.is_none(), "it ended by itself: {}", self.log());

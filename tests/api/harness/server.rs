@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use super::client::Client;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than the longest wait of a command's own, which is a minute for somebody else's migrations.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A running server. It is killed when dropped.
 pub struct Server {
