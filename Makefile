@@ -37,7 +37,7 @@ hostile: ## The scenarios of hostile documents, slow peers and overload, against
 		APIKEYS_TEST=all APIKEYS_TEST_BINARY=$(CURDIR)/target/release/apikeys cargo test --test api -- $$scenarios || exit 1; \
 	done
 
-bench: ## Requests a second, measured with wrk on full databases; give KEYS, SECONDS (of each point), DATABASE (sqlite, postgres or both), LOG (on or off), SCALING=1 (/auth with SCALING_KEYS too)
+bench: ## Requests a second, measured with wrk on full databases, and round trips; give KEYS, SECONDS (of each point), DATABASE (sqlite, postgres or both), LOG (on or off), SCALING=1 (/auth with SCALING_KEYS too)
 	@scripts/need cargo cc wrk initdb
 	cargo bench --bench load -- --keys $(KEYS) --seconds $(SECONDS) --database $(DATABASE) --log $(LOG) $(if $(SCALING),--check-scaling --scaling-keys $(SCALING_KEYS))
 

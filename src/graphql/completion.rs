@@ -184,10 +184,16 @@ impl Shape {
     /// Makes null what holds a null that may not be there. Whether the value itself is one that may not.
     fn propagate(&self, value: &mut Value) -> bool {
         let is_broken = match value {
-            Value::List(items) => items
-                .iter_mut()
-                .map(|item| self.propagate_below(item) && !self.items_may_be_null)
-                .fold(false, |one, other| one || other),
+            Value::List(items) => {
+                items
+                    .iter_mut()
+                    .filter_map(|item| {
+                        let is_broken = self.propagate_below(item) && !self.items_may_be_null;
+                        is_broken.then_some(())
+                    })
+                    .count()
+                    > 0
+            }
             _ => self.propagate_below(value) && !self.may_be_null,
         };
         if is_broken {
@@ -199,12 +205,12 @@ impl Shape {
     /// The same for the fields of an object. Whether it is null.
     fn propagate_below(&self, value: &mut Value) -> bool {
         if let Value::Object(fields) = value {
-            let below = fields.iter_mut().map(|(key, value)| {
-                let below = self.fields.get(key);
-                below.is_some_and(|below| below.propagate(value))
+            let broken = fields.iter_mut().filter_map(|(key, value)| {
+                let below = self.fields.get(key)?;
+                below.propagate(value).then_some(())
             });
             // Each is looked at, also after one that was broken.
-            if below.fold(false, |one, other| one || other) {
+            if broken.count() > 0 {
                 *value = Value::Null;
             }
         }

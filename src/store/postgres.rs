@@ -146,7 +146,8 @@ pub(super) async fn open(
         pooler::refuse(&mut first, &mut second).await?;
     }
     let by_transaction = connector.by_transaction;
-    let (first, second) = migrations::bring_up_to_date(first, second, tables).await?;
+    let (first, second) =
+        migrations::bring_up_to_date(first, second, tables, by_transaction).await?;
     let begin = match by_transaction {
         true => format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE; {}",

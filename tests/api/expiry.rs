@@ -3,9 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::changes::update;
 use crate::forward_auth::{ask, status};
-use crate::harness::{Answer, Client, Test, created, text};
+use crate::harness::{Answer, Client, Test, created};
 
 const CREATE: &str = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) {
     apiKey { id expiresAt status } secret } }";
@@ -199,88 +198,4 @@ pub async fn the_longest_life_is_kept(test: Test) {
         )
         .await;
     assert_eq!(made.code, Some(0), "{}", made.stderr);
-}
-
-pub async fn the_last_second_of_the_year_9999_is_a_time(test: Test) {
-    let server = test.server().await;
-    let client = server.client();
-    let (never, _) = client.create("never").await;
-    let tomorrow = create_until(&client, json!(from_now(24 * 60 * 60))).await;
-    let mut ids = vec![created(&tomorrow).unwrap().0];
-    for (given, kept) in [
-        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000000Z"),
-        ("9999-12-31T23:59:59.5Z", "9999-12-31T23:59:59.500000Z"),
-        (
-            "9999-12-31T22:59:59.999999-01:00",
-            "9999-12-31T23:59:59.999999Z",
-        ),
-    ] {
-        let answer = create_until(&client, json!(given)).await;
-        let (id, secret) = created(&answer).unwrap_or_else(|| panic!("{given}: {}", answer.body));
-        let api_key = json!({"id": id, "expiresAt": kept, "status": "ACTIVE"});
-        assert_eq!(answer.body["data"]["createApiKey"]["apiKey"], api_key);
-        let query = format!("{{ apiKey(id: \"{id}\") {{ id expiresAt status }} }}");
-        let found = client.data(&query, json!({})).await;
-        assert_eq!(found, json!({"apiKey": api_key}));
-        assert_eq!(status(&server, &secret).await, 200, "{given}");
-        let introspect = client.http.post(client.url("/introspect"));
-        let introspect = introspect.form(&[("token", &secret)]);
-        let told = Answer::of(client.with_token(introspect)).await.unwrap();
-        assert_eq!(told.body["active"], true, "{}", told.body);
-        assert_eq!(told.body["exp"], 253_402_300_799_i64, "{}", told.body);
-        ids.push(id);
-    }
-    ids.push(never.clone());
-
-    for direction in ["ASC", "DESC"] {
-        let query = format!(
-            "query($after: String) {{
-                apiKeys(first: 1, after: $after, orderBy: {{field: EXPIRES_AT, direction: {direction}}}) {{
-                    nodes {{ id }} pageInfo {{ hasNextPage endCursor }} }} }}"
-        );
-        let (mut met, mut after) = (Vec::new(), Value::Null);
-        for _ in &ids {
-            let page = client.data(&query, json!({"after": after})).await["apiKeys"].take();
-            met.push(text(&page["nodes"][0]["id"]));
-            let is_last = met.len() == ids.len();
-            assert_eq!(
-                page["pageInfo"]["hasNextPage"], !is_last,
-                "{direction}: {met:?}"
-            );
-            after = page["pageInfo"]["endCursor"].clone();
-        }
-        assert_eq!(met, ids, "{direction}");
-        ids.reverse();
-    }
-    let before =
-        "{ apiKeys(filter: {expiresBefore: \"9999-12-31T23:59:59.999999Z\"}) { totalCount } }";
-    let found = client.data(before, json!({})).await;
-    assert_eq!(found, json!({"apiKeys": {"totalCount": 3}}));
-
-    let last = "9999-12-31T23:59:59.999999Z";
-    for end in [json!(last), Value::Null, json!(last)] {
-        let answer = update(&client, json!({"id": never, "expiresAt": end})).await;
-        let api_key = &answer.body["data"]["updateApiKey"]["apiKey"];
-        assert_eq!(api_key["expiresAt"], end, "{}", answer.body);
-    }
-    let record = format!(
-        "{{ apiKey(id: \"{never}\") {{ events(first: 1) {{ nodes {{ changes {{ field before after }} }} }} }} }}"
-    );
-    let told = client.data(&record, json!({})).await;
-    assert_eq!(
-        told["apiKey"]["events"]["nodes"][0]["changes"],
-        json!([{"field": "expiresAt", "before": null, "after": last}])
-    );
-    for bad in [
-        "9999-12-31T23:59:59-01:00",
-        "9999-12-31T23:59:59.999999-00:01",
-        "10000-01-01T00:00:00Z",
-    ] {
-        let made = create_until(&client, json!(bad)).await;
-        let changed = update(&client, json!({"id": never, "expiresAt": bad})).await;
-        for answer in [made, changed] {
-            let expected = ("BAD_USER_INPUT", Some("expiresAt"));
-            assert_eq!(answer.error(), expected, "{bad}: {}", answer.body);
-        }
-    }
 }

@@ -113,7 +113,6 @@ fn main() -> ExitCode {
         expiry::a_key_is_refused_from_its_second_on,
         expiry::an_end_that_cannot_be_is_refused,
         expiry::the_longest_life_is_kept,
-        expiry::the_last_second_of_the_year_9999_is_a_time,
         filters::each_filter_lets_pass_what_it_says,
         filters::every_order_meets_each_key_once,
         filters::names_of_before_are_found_too,

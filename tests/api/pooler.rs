@@ -57,11 +57,12 @@ pub async fn a_pooler_of_transactions_is_refused_where_nobody_says_so(test: Test
     assert_eq!(test.database.count(tables).await, 0);
 }
 
-/// What a client is told of the settings that a session can change: the number of the connection, and the settings.
+/// What a client is told of the settings that a session can change, those aside that a language brings when it is first used: the number of the connection, and the settings.
 async fn settings(client: &tokio_postgres::Client) -> (String, String) {
     let query =
         "SELECT pg_backend_pid(), string_agg(name || ' = ' || setting, E'\\n' ORDER BY name)
-        FROM pg_settings WHERE context IN ('user', 'superuser') AND name <> 'application_name'";
+        FROM pg_settings WHERE context IN ('user', 'superuser') AND name <> 'application_name'
+            AND name NOT LIKE 'plpgsql.%'";
     let told = client.simple_query(query).await.unwrap();
     let mut rows = told.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),

@@ -40,7 +40,7 @@ impl Connector {
 
     /// A session for the start of a server.
     pub(super) async fn open(&self) -> Result<AsyncPgConnection, OpenError> {
-        let connection = connect(&self.config, &self.tls).await;
+        let connection = connect(&self.config, &self.tls, self.by_transaction).await;
         let mut connection = connection.map_err(|error| {
             let hosts = hosts(&self.config);
             OpenError::Unreachable(format!("cannot reach PostgreSQL at {hosts}: {error}"))
@@ -58,7 +58,7 @@ impl Connector {
     ) -> ConnectionResult<AsyncPgConnection> {
         let mut connection = match known {
             Some(known) => known,
-            None => connect(&self.config, &self.tls).await?,
+            None => connect(&self.config, &self.tls, self.by_transaction).await?,
         };
         let settings = match self.by_transaction {
             true => {
@@ -80,14 +80,18 @@ impl Connector {
 }
 
 /// A session on a server that takes changes.
-async fn connect(config: &Config, tls: &MakeRustlsConnect) -> ConnectionResult<AsyncPgConnection> {
+async fn connect(
+    config: &Config,
+    tls: &MakeRustlsConnect,
+    by_transaction: bool,
+) -> ConnectionResult<AsyncPgConnection> {
     let mut waiting = addresses(config).await?.into_iter();
     let mut problems = Vec::new();
     let mut tried = FuturesUnordered::new();
     loop {
         let has_more = match waiting.next() {
             Some(address) => {
-                tried.push(connect_to(address, tls));
+                tried.push(connect_to(address, tls, by_transaction));
                 true
             }
             None => false,
@@ -115,16 +119,32 @@ async fn connect(config: &Config, tls: &MakeRustlsConnect) -> ConnectionResult<A
     Err(ConnectionError::BadConnection(problem))
 }
 
-async fn connect_to(config: Config, tls: &MakeRustlsConnect) -> Result<AsyncPgConnection, String> {
+async fn connect_to(
+    config: Config,
+    tls: &MakeRustlsConnect,
+    by_transaction: bool,
+) -> Result<AsyncPgConnection, String> {
     // As one message without parameters, which goes through any pooler.
     let refuse_standby = format!(
         "DO $$ BEGIN IF pg_is_in_recovery() THEN RAISE EXCEPTION '{STANDBY}'; END IF; END $$"
     );
     let connect = async {
         let connected = config.connect(tls.clone()).await;
-        let (client, connection) = connected.map_err(|error| chain(&error))?;
+        let (client, mut connection) = connected.map_err(|error| chain(&error))?;
+        if by_transaction {
+            // Diesel prepares statements for a new session, and what it sets there is so without them.
+            let begun = tokio::select! {
+                begun = client.batch_execute("BEGIN") => begun,
+                ended = &mut connection => ended,
+            };
+            begun.map_err(|error| chain(&error))?;
+        }
         let connection = AsyncPgConnection::try_from_client_and_connection(client, connection);
         let mut connection = connection.await.map_err(|error| chain(&error))?;
+        if by_transaction {
+            let ended = connection.batch_execute("ROLLBACK").await;
+            ended.map_err(|error| chain(&error))?;
+        }
         let is_primary = connection.batch_execute(&refuse_standby).await;
         is_primary.map_err(|error| chain(&error))?;
         Ok(connection)

@@ -40,6 +40,7 @@ pub(super) async fn bring_up_to_date(
     mut first: AsyncPgConnection,
     mut second: AsyncPgConnection,
     tables: Tables,
+    by_transaction: bool,
 ) -> Result<(AsyncPgConnection, AsyncPgConnection), OpenError> {
     if pending(&mut first).await?.is_empty() {
         return Ok((first, second));
@@ -48,7 +49,10 @@ pub(super) async fn bring_up_to_date(
         return Err(OpenError::Outdated);
     }
     lock(&mut second).await?;
-    first.batch_execute(SETTINGS).await?;
+    // A pooler would hand what a session has set to others. Each migration sets for itself how long it waits for a lock.
+    if !by_transaction {
+        first.batch_execute(SETTINGS).await?;
+    }
     first.batch_execute(VERSIONS).await?;
     // Another server may have done it meanwhile.
     let pending = pending(&mut first).await?;
@@ -58,7 +62,9 @@ pub(super) async fn bring_up_to_date(
     }
     AnsiTransactionManager::commit_transaction(&mut second).await?;
     let mut first = harness.into_inner();
-    first.batch_execute("RESET ALL").await?;
+    if !by_transaction {
+        first.batch_execute("RESET ALL").await?;
+    }
     Ok((first, second))
 }
 

@@ -1,4 +1,4 @@
-//! Whether a pooler stands in between that hands each transaction to another connection, as PgBouncer does in transaction mode.
+//! Whether a pooler stands in between that hands each transaction to another connection, as `PgBouncer` does in transaction mode.
 //!
 //! Settings of a session and prepared statements then end up with other clients. A start on two connections finds out: what one of
 //! them has set is seen by the other, or is gone.
