@@ -67,13 +67,16 @@ impl LastUsed {
                 if round.is_empty() {
                     round.extend(std::mem::take(&mut *self.marks()));
                 }
-                let may_go_on = !round.is_empty() && self.write(&mut round).await;
-                match (is_last, may_go_on) {
-                    (true, true) => {}
-                    (true, false) => return,
-                    (false, true) if begun.elapsed() < ROUND => {}
-                    (false, _) => break,
+                if round.is_empty() || !self.write(&mut round).await {
+                    break;
                 }
+                let is_over = round.is_empty() || begun.elapsed() >= ROUND;
+                if is_over && !is_last {
+                    break;
+                }
+            }
+            if is_last {
+                return;
             }
         }
     }
