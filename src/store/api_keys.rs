@@ -1,7 +1,6 @@
 //! The keys: made, found, listed and deleted.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use jiff::Timestamp;
@@ -10,7 +9,7 @@ use uuid::Uuid;
 use super::error::Error;
 use super::events::NewEventRow;
 use super::listing::{Beside, Ordered, Passes};
-use super::lock::{Counted, Locks, Mode};
+use super::lock::{Locks, Mode};
 use super::now::Now;
 use super::range::{Between, ById, Group};
 use super::rows::{ApiKeyRow, NewApiKeyRow, NewSecretRow, WithSecrets, assemble, assemble_one};
@@ -50,23 +49,6 @@ pub enum Created {
 impl Store {
     /// Writes a key, its secret's digest and the `CREATED` event, all or nothing.
     pub async fn api_key_insert(&self, creation: ApiKeyCreation) -> Result<Created, Error> {
-        let creation = Arc::new(creation);
-        for mode in [Mode::Together, Mode::Alone] {
-            let made = self.api_key_insert_in(mode, creation.clone()).await?;
-            if let Some(created) = made {
-                return Ok(created);
-            }
-        }
-        // Whoever is alone is never told to be alone.
-        Ok(Created::LimitReached)
-    }
-
-    /// `None`, and nothing done, where the owner has so many keys that one must be alone to count them.
-    async fn api_key_insert_in(
-        &self,
-        mode: Mode,
-        creation: Arc<ApiKeyCreation>,
-    ) -> Result<Option<Created>, Error> {
         on_both!(
             self,
             write | conn | {
@@ -76,7 +58,7 @@ impl Store {
                     event_id,
                     actor,
                     most,
-                } = &*creation;
+                } = &creation;
                 let id = DbUuid(api_key.id.into());
                 let created_at = DbInstant(api_key.created_at);
                 let key_row = NewApiKeyRow {
@@ -97,13 +79,17 @@ impl Store {
                 };
                 let key = (id, api_key.name.as_str(), &api_key.owner);
                 let event_row = NewEventRow::new(*event_id, key, actor, Action::Created, &[]);
-                let Counted { keys, others } = conn.lock_owner(&api_key.owner, mode, actor).await?;
-                if keys.saturating_add(others) >= i64::from(*most) {
-                    let refused = (others == 0).then_some(Created::LimitReached);
-                    return QueryResult::Ok(refused);
+                let (owner, most) = (&api_key.owner, i64::from(*most));
+                let mut counted = conn.lock_owner(owner, Mode::Together, actor).await?;
+                if counted.may_reach(most) && counted.others > 0 {
+                    conn.begin_again().await?;
+                    counted = conn.lock_owner(owner, Mode::Alone, actor).await?;
+                }
+                if counted.may_reach(most) {
+                    return QueryResult::Ok(Created::LimitReached);
                 }
                 conn.insert_key(&key_row, &secret_row, &event_row).await?;
-                QueryResult::Ok(Some(Created::Yes))
+                QueryResult::Ok(Created::Yes)
             }
         )
         .await

@@ -14,7 +14,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{
     ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SqliteConnection, insert_into,
 };
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::try_join_all;
 use futures_util::try_join;
 
@@ -39,6 +39,9 @@ pub(super) trait Locks {
         mode: Mode,
         actor: &Actor,
     ) -> QueryResult<Counted>;
+
+    /// Gives back all locks: the transaction ends with nothing done, and another one begins.
+    async fn begin_again(&mut self) -> QueryResult<()>;
 
     /// Writes a key, its secret and its event.
     async fn insert_key(
@@ -74,6 +77,11 @@ impl Locks for SqliteConnection {
         self.lock_keys(actor, &[]).await?;
         let keys = count_of(owner.as_str()).get_result(self).await?;
         Ok(Counted { keys, others: 0 })
+    }
+
+    /// There are no locks.
+    async fn begin_again(&mut self) -> QueryResult<()> {
+        Ok(())
     }
 
     async fn insert_key(
@@ -141,8 +149,15 @@ impl Locks for AsyncPgConnection {
         };
         let credential = lock_keys(connection, actor, &[]);
         // Each is seen by the database after what stands before it.
-        let (others, (), keys) = try_join!(lock, credential, count)?;
-        Ok(Counted { keys, others })
+        let (others, is_live, keys) = try_join!(lock, credential, count)?;
+        match is_live {
+            true => Ok(Counted { keys, others }),
+            false => Err(CredentialEnded.into()),
+        }
+    }
+
+    async fn begin_again(&mut self) -> QueryResult<()> {
+        self.batch_execute("ROLLBACK AND CHAIN").await
     }
 
     async fn insert_key(
@@ -165,16 +180,20 @@ impl Locks for AsyncPgConnection {
     }
 
     async fn lock_keys(&mut self, actor: &Actor, keys: &[DbUuid]) -> QueryResult<()> {
-        lock_keys(self, actor, keys).await
+        match lock_keys(self, actor, keys).await? {
+            true => Ok(()),
+            false => Err(CredentialEnded.into()),
+        }
     }
 }
 
-/// All of it is sent in one go.
+/// Whether the credential works. All of it is sent in one go, and goes to its end: a statement that is given up while it is prepared would
+/// stay in the session.
 async fn lock_keys(
     connection: &AsyncPgConnection,
     actor: &Actor,
     keys: &[DbUuid],
-) -> QueryResult<()> {
+) -> QueryResult<bool> {
     let credential = actor.presented.map(|presented| DbUuid(presented.id.into()));
     let mut locks: Vec<(i64, Mode)> = keys.iter().map(|key| (number(*key), Mode::Alone)).collect();
     locks.extend(credential.map(|key| (number(key), Mode::Together)));
@@ -205,10 +224,8 @@ async fn lock_keys(
         let found: Vec<DbUuid> = diesel_async::RunQueryDsl::load(live, &mut connection).await?;
         QueryResult::Ok(!found.is_empty())
     };
-    match try_join!(locks, is_live)? {
-        (_, true) => Ok(()),
-        (_, false) => Err(CredentialEnded.into()),
-    }
+    let (_, is_live) = try_join!(locks, is_live)?;
+    Ok(is_live)
 }
 
 /// How many keys an owner has.
@@ -217,6 +234,13 @@ pub(super) struct Counted {
     pub(super) keys: i64,
     /// How many others, at most, may be making a key for this owner right now, which is not counted yet.
     pub(super) others: i64,
+}
+
+impl Counted {
+    /// Whether the owner may have so many already.
+    pub(super) fn may_reach(self, most: i64) -> bool {
+        self.keys.saturating_add(self.others) >= most
+    }
 }
 
 /// The query for the number of an owner's keys.

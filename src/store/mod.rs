@@ -44,7 +44,8 @@ enum Backend {
 
 /// Runs the same Diesel code on whichever backend is open.
 ///
-/// `on_both!(store, check |conn| …)` takes a connection that only checks use, and an answer of a standby is none;
+/// `on_both!(store, check within time, |conn| …)` takes a connection that only checks use, waits so long for PostgreSQL's answer, and
+/// that of a standby is none;
 /// `on_both!(store, read |conn| …)` takes any other connection;
 /// `on_both!(store, write |conn| …)` runs its block as one
 /// transaction, and starts it as a writer: a transaction of SQLite that reads before it writes fails when another
@@ -55,8 +56,8 @@ enum Backend {
 /// its own: a transaction that is dropped halfway would keep its locks for as long as its connection waits in the pool. A
 /// connection to PostgreSQL that did not answer in time, or on which the server said that it is not available, is closed.
 macro_rules! on_both {
-    ($store:expr, check |$conn:ident| $body:expr) => {
-        $crate::store::on_both!(@run $store, checks, $crate::bounds::LOOKUP, $crate::bounds::ANSWER,
+    ($store:expr, check within $answer:expr, |$conn:ident| $body:expr) => {
+        $crate::store::on_both!(@run $store, checks, $crate::bounds::LOOKUP, $answer,
             sqlite: |database| {
                 use $crate::store::sqlite::RunQueryDsl as _;
                 database.checkers.run(async move |$conn: &mut ::diesel::SqliteConnection| Ok($body)).await
@@ -132,7 +133,9 @@ macro_rules! on_both {
                             let outcome = $crate::store::in_time($answer, work).await;
                             let outcome = outcome.and_then(|outcome| outcome);
                             let outcome = outcome.map_err(|error| error.after(begun.elapsed(), $answer));
-                            if matches!(outcome, Err($crate::store::Error::Lost(_))) {
+                            if matches!(outcome, Err($crate::store::Error::Lost(_)))
+                                && $crate::store::postgres::is_dead(&mut pooled, begun.elapsed(), $answer)
+                            {
                                 $pools.forget_idle();
                             }
                             if matches!(outcome, Err($crate::store::Error::Unavailable(_) | $crate::store::Error::Lost(_))) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use diesel_async::pooled_connection::deadpool::{Hook, HookError, Object, Pool};
 use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+    AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod,
 };
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
@@ -126,6 +126,15 @@ impl Pools {
     }
 }
 
+/// Whether a connection on which something failed is dead: closed, or silent for as long as its answer was waited for.
+pub(super) fn is_dead(
+    connection: &mut AsyncPgConnection,
+    waited: Duration,
+    most: Duration,
+) -> bool {
+    waited >= most || connection.is_broken()
+}
+
 /// A connection of a pool, once one is free.
 pub(super) async fn connection(
     pool: &Pool<AsyncPgConnection>,
@@ -143,7 +152,8 @@ pub(super) async fn open(
     let mut first = connector.open().await?;
     let mut second = connector.open().await?;
     if !connector.by_transaction {
-        pooler::refuse(&mut first, &mut second).await?;
+        let refuse = pooler::refuse(&mut first, &mut second);
+        in_time(bounds::CONNECTION, refuse).await??;
     }
     let by_transaction = connector.by_transaction;
     let (first, second) =

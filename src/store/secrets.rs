@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::sql_types::{Array, Binary, Text};
 use diesel::{
@@ -16,7 +17,7 @@ use super::now::Now;
 use super::schema::api_key_secrets;
 use super::sqlite;
 use super::types::{DbInstant, DbUuid, SqlInstant};
-use super::{Store, again, in_time, on_both};
+use super::{Store, in_time, on_both};
 use crate::bounds;
 use crate::key::api_key::LiveKey;
 use crate::key::model::{Name, Owner};
@@ -79,12 +80,19 @@ impl Store {
         digests: Vec<Digest>,
         now: Timestamp,
     ) -> Result<Vec<(Digest, Arc<LiveKey>)>, Error> {
-        let find = || self.secrets_find_live_once(&digests, now);
-        in_time(bounds::LOOKUP, again(find)).await?
+        let find = async {
+            let find = |answer| self.secrets_find_live_within(answer, &digests, now);
+            match find(bounds::ANSWER).await {
+                Err(Error::Lost(_)) => find(bounds::LOOKUP).await,
+                outcome => outcome,
+            }
+        };
+        in_time(bounds::LOOKUP, find).await?
     }
 
-    async fn secrets_find_live_once(
+    async fn secrets_find_live_within(
         &self,
+        answer: Duration,
         digests: &[Digest],
         now: Timestamp,
     ) -> Result<Vec<(Digest, Arc<LiveKey>)>, Error> {
@@ -92,7 +100,7 @@ impl Store {
         let presented = AnyOf::digests(digests.collect());
         on_both!(
             self,
-            check | conn | {
+            check within answer, |conn| {
                 let rows: Vec<LiveKeyRow> = api_key_secrets::table
                     .filter(presented)
                     .filter(works_at(Now(DbInstant(now))))

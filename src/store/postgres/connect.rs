@@ -51,15 +51,24 @@ impl Connector {
         Ok(connection)
     }
 
-    /// A session for a pool: the one that is there already, or else a new one.
+    /// A session for a pool: the one that is there already, if it still is, or else a new one.
     pub(super) async fn session(
         &self,
         known: Option<AsyncPgConnection>,
     ) -> ConnectionResult<AsyncPgConnection> {
-        let mut connection = match known {
-            Some(known) => known,
-            None => connect(&self.config, &self.tls, self.by_transaction).await?,
-        };
+        if let Some(known) = known
+            && let Ok(connection) = self.set_up(known).await
+        {
+            return Ok(connection);
+        }
+        let connection = connect(&self.config, &self.tls, self.by_transaction).await?;
+        self.set_up(connection).await
+    }
+
+    async fn set_up(
+        &self,
+        mut connection: AsyncPgConnection,
+    ) -> ConnectionResult<AsyncPgConnection> {
         let settings = match self.by_transaction {
             true => {
                 connection.set_prepared_statement_cache_size(CacheSize::Disabled);
@@ -70,8 +79,7 @@ impl Connector {
                 format!("{settings}; {TRANSACTION_SETTINGS}; {CHECK_TRIGGERS}")
             }
         };
-        let set = connection.batch_execute(&settings);
-        let set = tokio::time::timeout(bounds::CONNECT, set).await;
+        let set = tokio::time::timeout(bounds::PING, connection.batch_execute(&settings)).await;
         let bad = |error: &dyn std::error::Error| ConnectionError::BadConnection(chain(error));
         set.map_err(|elapsed| bad(&elapsed))?
             .map_err(|error| bad(&error))?;

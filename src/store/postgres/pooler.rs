@@ -27,7 +27,8 @@ pub(super) async fn refuse(
     // While a transaction is open, a pooler keeps its connection for it.
     other.batch_execute("BEGIN").await?;
     let is_shared = other.batch_execute(&seen_by_other).await.is_err();
-    let is_gone = one.batch_execute(&gone).await.is_err();
+    // A pooler may have the one connection alone, for which this would wait.
+    let is_gone = !is_shared && one.batch_execute(&gone).await.is_err();
     other.batch_execute("ROLLBACK").await?;
     one.batch_execute("RESET apikeys.mark").await?;
     match is_shared || is_gone {

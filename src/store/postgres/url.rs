@@ -67,7 +67,7 @@ impl Target {
                 }
                 (name, _) if KNOWN.contains(&name) => kept.push(pair),
                 // A stray ? in a password makes names of what follows it.
-                (name, _) if base.contains('@') && is_word(name) => {
+                (name, _) if base.contains('@') && !query.contains('@') && is_word(name) => {
                     return Err(format!(
                         "has the unknown option `{name}`; it must be one of sslmode, sslrootcert, statement_cache, {}",
                         KNOWN.join(", ")
