@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::bounds;
+
 /// The settings as they were written. `--help` shows these comments.
 #[derive(Args)]
 #[command(next_help_heading = "Settings (each is a flag and a variable; a flag wins)")]
@@ -129,7 +131,7 @@ pub struct Settings {
         long,
         env = "APIKEYS_DATABASE_CONNECTIONS",
         value_name = "COUNT",
-        default_value = "16"
+        default_value_t = bounds::CONNECTIONS.to_string()
     )]
     #[arg(global = true, hide_env_values = true)]
     pub(super) database_connections: String,

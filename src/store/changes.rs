@@ -99,36 +99,33 @@ impl Store {
                     .returning(ApiKeyRow::as_select())
                     .get_results(conn)
                     .await?;
-                if let Some(row) = rows.as_mut_slice().first_mut() {
-                    let (end, is_disabled) = (row.expires_at, row.disabled_at.is_some());
-                    let gives_more = change.update.gives_more(end.map(|at| at.0), is_disabled);
-                    if gives_more && row.scopes().has_reserved() && !change.may_give_more {
-                        return QueryResult::Err(diesel::result::Error::RollbackTransaction);
-                    }
-                    let changes = row.apply(&change.update, actor.at);
-                    if !changes.is_empty() {
-                        diesel::update(api_keys::table)
-                            .filter(api_keys::id.eq(id))
-                            .set((
-                                api_keys::name.eq(&row.name),
-                                api_keys::name_folded.eq(fold(&row.name)),
-                                api_keys::expires_at.eq(row.expires_at),
-                                api_keys::disabled_at.eq(row.disabled_at),
-                            ))
-                            .execute(conn)
-                            .await?;
-                        let key = (id, row.name.as_str(), owner);
-                        let action = Action::Updated;
-                        let event_row =
-                            NewEventRow::new(change.event_id, key, actor, action, &changes);
-                        diesel::insert_into(api_key_events::table)
-                            .values(&event_row)
-                            .execute(conn)
-                            .await?;
-                    }
-                }
-                if rows.is_empty() {
+                let Some(row) = rows.as_mut_slice().first_mut() else {
                     return QueryResult::Ok(None);
+                };
+                let (end, is_disabled) = (row.expires_at, row.disabled_at.is_some());
+                let gives_more = change.update.gives_more(end.map(|at| at.0), is_disabled);
+                if gives_more && row.scopes().has_reserved() && !change.may_give_more {
+                    return QueryResult::Err(diesel::result::Error::RollbackTransaction);
+                }
+                let changes = row.apply(&change.update, actor.at);
+                if !changes.is_empty() {
+                    diesel::update(api_keys::table)
+                        .filter(api_keys::id.eq(id))
+                        .set((
+                            api_keys::name.eq(&row.name),
+                            api_keys::name_folded.eq(fold(&row.name)),
+                            api_keys::expires_at.eq(row.expires_at),
+                            api_keys::disabled_at.eq(row.disabled_at),
+                        ))
+                        .execute(conn)
+                        .await?;
+                    let key = (id, row.name.as_str(), owner);
+                    let action = Action::Updated;
+                    let event_row = NewEventRow::new(change.event_id, key, actor, action, &changes);
+                    diesel::insert_into(api_key_events::table)
+                        .values(&event_row)
+                        .execute(conn)
+                        .await?;
                 }
                 let this = api_keys::table.filter(api_keys::id.eq(id));
                 let this = this.select(ApiKeyRow::as_select());
@@ -174,10 +171,10 @@ impl Store {
                     .select((api_key_secrets::digest, SecretRow::as_select()))
                     .load(conn)
                     .await?;
-                if old.is_empty() {
+                let newest = old.as_slice().first();
+                if newest.is_none() {
                     return QueryResult::Err(diesel::result::Error::NotFound);
                 }
-                let newest = old.as_slice().first();
                 let newest_digest = newest.map(|(digest, _)| digest.as_slice());
                 let presented = rotation.presented.as_ref();
                 let presented = presented.map(|digest| digest.as_bytes().as_slice());
@@ -235,9 +232,6 @@ impl Store {
                     .values(&event_row)
                     .execute(conn)
                     .await?;
-                if rows.is_empty() {
-                    return QueryResult::Ok(None);
-                }
                 let this = api_keys::table.filter(api_keys::id.eq(id));
                 let this = this.select(ApiKeyRow::as_select());
                 let rows = WithSecrets::of(this, Now(DbInstant(actor.at)))

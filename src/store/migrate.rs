@@ -1,6 +1,7 @@
 //! The migrations, compiled into the binary.
 
-use diesel::migration::MigrationSource;
+use diesel::backend::Backend;
+use diesel::migration::{Migration, MigrationSource};
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection};
@@ -8,27 +9,40 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::error::OpenError;
 
-pub(super) const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 pub(super) const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
+/// A migration that was run, as Diesel writes it down.
+#[derive(QueryableByName)]
+pub(super) struct Version {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// The migrations that are not among those that were run, in order.
+pub(super) fn pending<DB: Backend>(
+    migrations: &EmbeddedMigrations,
+    run: &[Version],
+) -> Result<Vec<Box<dyn Migration<DB>>>, OpenError> {
+    let all = MigrationSource::<DB>::migrations(migrations);
+    let mut all = all.map_err(|error| OpenError::Migration(error.to_string()))?;
+    all.retain(|migration| {
+        let version = migration.name().version().to_string();
+        run.iter().all(|run| run.version != version)
+    });
+    all.sort_by_key(|migration| migration.name().version().as_owned());
+    Ok(all)
+}
+
 /// Runs what is not applied yet to a file. The caller keeps others from doing the same at the same time.
-pub(super) fn run(
-    migrations: EmbeddedMigrations,
-    connection: &mut SqliteConnection,
-) -> Result<(), OpenError> {
+pub(super) fn run(connection: &mut SqliteConnection) -> Result<(), OpenError> {
     let applied = connection
-        .run_pending_migrations(migrations)
+        .run_pending_migrations(SQLITE)
         .map_err(|error| OpenError::Migration(error.to_string()))?;
     for version in applied {
         tracing::info!(%version, "migrated the database");
     }
     Ok(())
-}
-
-#[derive(QueryableByName)]
-struct Version {
-    #[diesel(sql_type = Text)]
-    version: String,
 }
 
 /// Whether something is not applied yet to a file, of which nothing is changed.
@@ -39,14 +53,9 @@ pub(super) fn is_pending(connection: &mut SqliteConnection) -> Result<bool, Open
     if tables.is_empty() {
         return Ok(true);
     }
-    let known = "SELECT version FROM __diesel_schema_migrations";
-    let known: Vec<Version> = diesel::sql_query(known).load(connection)?;
-    let all = MigrationSource::<Sqlite>::migrations(&SQLITE);
-    let all = all.map_err(|error| OpenError::Migration(error.to_string()))?;
-    Ok(all.iter().any(|migration| {
-        let version = migration.name().version().to_string();
-        known.iter().all(|known| known.version != version)
-    }))
+    let run = diesel::sql_query("SELECT version FROM __diesel_schema_migrations");
+    let run: Vec<Version> = run.load(connection)?;
+    Ok(!pending::<Sqlite>(&SQLITE, &run)?.is_empty())
 }
 
 impl From<diesel::result::Error> for OpenError {

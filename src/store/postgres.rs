@@ -70,7 +70,7 @@ pub(super) struct Pools {
     /// For everything else.
     pub(super) rest: Pool<AsyncPgConnection>,
     /// How a transaction begins.
-    begin: Arc<str>,
+    begin: String,
     /// Whether a pooler may hand each transaction to another connection, so that there is nothing outside of one.
     by_transaction: bool,
     trust: Arc<Trust>,
@@ -172,7 +172,7 @@ pub(super) async fn open(
     let pools = Pools {
         checks: pool(for_checks, first)?,
         rest: pool(connections - for_checks, second)?,
-        begin: begin.into(),
+        begin,
         by_transaction,
         trust,
     };

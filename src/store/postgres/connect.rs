@@ -41,14 +41,10 @@ impl Connector {
     /// A session for the start of a server.
     pub(super) async fn open(&self) -> Result<AsyncPgConnection, OpenError> {
         let connection = connect(&self.config, &self.tls, self.by_transaction).await;
-        let mut connection = connection.map_err(|error| {
+        connection.map_err(|error| {
             let hosts = hosts(&self.config);
             OpenError::Unreachable(format!("cannot reach PostgreSQL at {hosts}: {error}"))
-        })?;
-        if self.by_transaction {
-            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
-        }
-        Ok(connection)
+        })
     }
 
     /// A session for a pool: the one that is there already, if it still is, or else a new one.
@@ -70,10 +66,7 @@ impl Connector {
         mut connection: AsyncPgConnection,
     ) -> ConnectionResult<AsyncPgConnection> {
         let settings = match self.by_transaction {
-            true => {
-                connection.set_prepared_statement_cache_size(CacheSize::Disabled);
-                CHECK_TRIGGERS.to_owned()
-            }
+            true => CHECK_TRIGGERS.to_owned(),
             false => {
                 let settings = session_settings("SET", false);
                 format!("{settings}; {TRANSACTION_SETTINGS}; {CHECK_TRIGGERS}")
@@ -152,6 +145,7 @@ async fn connect_to(
         if by_transaction {
             let ended = connection.batch_execute("ROLLBACK").await;
             ended.map_err(|error| chain(&error))?;
+            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         }
         let is_primary = connection.batch_execute(&refuse_standby).await;
         is_primary.map_err(|error| chain(&error))?;

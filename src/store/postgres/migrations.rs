@@ -1,11 +1,10 @@
 //! Brings the tables up to date, one server after the other, and only where something is pending: a role that may not change tables
 //! can serve.
 
-use std::collections::HashSet;
 use std::time::Instant;
 
 use diesel::QueryableByName;
-use diesel::migration::{Migration, MigrationSource};
+use diesel::migration::Migration;
 use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use diesel_async::{
@@ -20,11 +19,16 @@ use crate::store::{Tables, migrate};
 
 /// A migration takes the time that it takes, and waits for a lock for less than a check waits for its answer: whoever comes after it
 /// waits behind it.
-const SETTINGS: &str = "SET statement_timeout = 0;
-    SET lock_timeout = '1s';
-    SET idle_in_transaction_session_timeout = 0;
-    SET default_transaction_isolation = 'read committed';
-    SET default_transaction_read_only = off";
+fn settings() -> String {
+    format!(
+        "SET statement_timeout = 0;
+        SET lock_timeout = {wait};
+        SET idle_in_transaction_session_timeout = 0;
+        SET default_transaction_isolation = 'read committed';
+        SET default_transaction_read_only = off",
+        wait = bounds::MIGRATION_STEP.as_millis()
+    )
+}
 
 /// Where Diesel keeps which migrations were run.
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (
@@ -51,7 +55,7 @@ pub(super) async fn bring_up_to_date(
     lock(&mut second).await?;
     // A pooler would hand what a session has set to others. Each migration sets for itself how long it waits for a lock.
     if !by_transaction {
-        first.batch_execute(SETTINGS).await?;
+        first.batch_execute(&settings()).await?;
     }
     first.batch_execute(VERSIONS).await?;
     // Another server may have done it meanwhile.
@@ -76,12 +80,6 @@ struct Look {
     has_versions: bool,
 }
 
-#[derive(QueryableByName)]
-struct Version {
-    #[diesel(sql_type = Text)]
-    version: String,
-}
-
 /// The migrations that were not run on this database, which must be one that can be used.
 async fn pending(
     connection: &mut AsyncPgConnection,
@@ -98,7 +96,7 @@ async fn pending(
             look.encoding
         )));
     }
-    let versions: Vec<Version> = match look.has_versions {
+    let versions: Vec<migrate::Version> = match look.has_versions {
         true => {
             let versions = "SELECT version::text AS version FROM __diesel_schema_migrations";
             diesel::sql_query(versions).load(connection).await?
@@ -106,12 +104,7 @@ async fn pending(
         false => Vec::new(),
     };
     AnsiTransactionManager::commit_transaction(connection).await?;
-    let known: HashSet<String> = versions.into_iter().map(|row| row.version).collect();
-    let all = MigrationSource::<Pg>::migrations(&migrate::POSTGRES);
-    let mut all = all.map_err(|error| OpenError::Migration(error.to_string()))?;
-    all.retain(|migration| !known.contains(&migration.name().version().to_string()));
-    all.sort_by_key(|migration| migration.name().version().as_owned());
-    Ok(all)
+    migrate::pending(&migrate::POSTGRES, &versions)
 }
 
 /// Runs a migration, and tries again where it waited for a lock in vain.

@@ -123,7 +123,7 @@ fn prepare(path: &Path, tables: Tables) -> Result<(u64, u64), OpenError> {
         };
     }
     // Migrations of two processes that start together wait for each other here.
-    connection.exclusive_transaction(|connection| migrate::run(migrate::SQLITE, connection))?;
+    connection.exclusive_transaction(migrate::run)?;
     file_number(path).map_err(|error| cannot("open", &error))
 }
 
